@@ -1,0 +1,56 @@
+# Every target sets up .venv by itself the first time, from requirements.lock and nothing else.
+PYTHON ?= python3
+BASE ?= main
+BIN := .venv/bin
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONNOUSERSITE := 1
+export VIRTUAL_ENV := $(CURDIR)/.venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test check bench diff schema lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	|| sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+$(BIN)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: $(BIN)/.ready  ## install everything into .venv
+
+reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, reports/README.md
+	python stages/check_params.py
+	dvc repro
+	@echo "The results: reports/README.md"
+
+test: setup  ## run the tests
+	pytest
+
+check: setup  ## ruff, mypy, and whether the exported schema is current
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m regen.params --check
+
+bench: setup  ## time what benchmarks/README.md lists, against a plain loop in the same run
+	python benchmarks/run.py
+
+diff: setup  ## Markdown of what changed in metrics and params since BASE (default: main)
+	@python stages/write_diff.py $(BASE)
+
+schema: setup  ## export the schema of params.yaml for editors
+	python -m regen.params
+
+lock: setup  ## renew requirements.lock from pyproject.toml
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+clean:  ## remove .venv and what tools left behind; results and the DVC cache stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info

@@ -1,0 +1,1 @@
+"""regen: the results of five course reports on generative models, regenerated from one command."""

@@ -1,0 +1,163 @@
+"""How stages hand things on: the file of every artifact, and how each kind is written and read.
+
+Tensors go to safetensors, metrics to JSON, histories and tables to CSV. Every file is written beside its
+place, synced and renamed into it, so that a reader sees the old file or the new one, never a part.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from regen.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+REPORT_PAGE = Path("reports/README.md")
+REPORT_METRICS = Path("reports/metrics.json")
+
+Metrics = Mapping[str, float | int | str]
+
+
+def dataset_file(name: str) -> Path:
+    """Return where `fetch_data` puts a data set."""
+    return Path(f"data/{name}.safetensors")
+
+
+def weights_file(run: str) -> Path:
+    """Return where a trained run's parameters and buffers lie."""
+    return Path(f"models/{run}/weights.safetensors")
+
+
+def likelihoods_file(run: str) -> Path:
+    """Return where the estimates of log p(x), one for each test image, lie."""
+    return Path(f"models/{run}/likelihoods.safetensors")
+
+
+def trajectories_file() -> Path:
+    """Return where the Dirac games' trajectories lie."""
+    return Path("models/dirac/trajectories.safetensors")
+
+
+def verdicts_file() -> Path:
+    """Return where the Dirac games' verdicts lie."""
+    return Path("reports/runs/dirac/verdicts.csv")
+
+
+def history_file(run: str) -> Path:
+    """Return where a run's learning curve lies, one row an epoch."""
+    return Path(f"reports/runs/{run}/history.csv")
+
+
+def scores_file(run: str, kind: str) -> Path:
+    """Return where a run's metrics of one `kind` (training, likelihood) lie."""
+    return Path(f"reports/runs/{run}/{kind}.json")
+
+
+def figures_dir(run: str) -> Path:
+    """Return the folder of a run's figures."""
+    return Path(f"reports/figures/{run}")
+
+
+def table_file(name: str) -> Path:
+    """Return where a table of the report lies as CSV; its Markdown stands beside it."""
+    return Path(f"reports/tables/{name}.csv")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; publish it as `path` if the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        publish(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def publish(part: Path, path: Path) -> None:
+    """Sync the finished file `part` to disk and rename it to `path`, on the same file system."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    part.chmod(0o666 & ~umask)
+    part.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Publish `text` as `path`."""
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
+    """Publish named tensors, and what to know `about` them, as one safetensors file."""
+    from safetensors.torch import save  # torch takes seconds to import, and most stages hand on no tensors
+
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as part:
+        # one key, since safetensors writes several in random order, and equal content should have equal bytes
+        part.write_bytes(save(contiguous, metadata={"about": json.dumps(dict(about or {}), sort_keys=True)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file and what it says `about` them.
+
+    Raises:
+        InputError: the file is absent or is not a safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, json.loads((file.metadata() or {}).get("about", "{}"))
+    except (FileNotFoundError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
+        ) from None
+
+
+def metric(value: float) -> float | str:
+    """Return `value`, or the status word 'not finite', since NaN in metrics makes every diff cry wolf."""
+    return value if math.isfinite(value) else "not finite"
+
+
+def write_metrics(path: Path, metrics: Metrics | Mapping[str, Metrics]) -> None:
+    """Publish metrics as JSON; ValueError where one is NaN or infinite (see `metric`)."""
+    write_text(path, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+
+
+def read_metrics(path: Path) -> dict[str, float | int | str]:
+    """Return one kind of metrics of a run; InputError where the file is absent."""
+    try:
+        content: dict[str, float | int | str] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: no metrics ({error}); run the stage that makes them") from None
+    return content
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Publish a history or table as CSV, numbers to 9 significant digits."""
+    with atomic_path(path) as part:
+        table.to_csv(part, index=False, float_format="%.9g")
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a history or table; InputError where the file is absent."""
+    try:
+        return pd.read_csv(path)
+    except (FileNotFoundError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: no table ({error}); run the stage that makes it") from None
