@@ -1,0 +1,1 @@
+"""Data sets: fetched, verified, and all handed on as the same `Images`."""

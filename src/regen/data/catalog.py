@@ -1,0 +1,113 @@
+"""The data sets there are: names, files, mirrors, checksums. No torch here, so that params check fast."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to download.
+
+    `sha256` and `size` (bytes) are those of the content. `names` are what mirrors call the file, the usual
+    name first: where `<name>.gz` is among them, the content may come gzipped and is unpacked, since
+    re-compressed copies differ in their own bytes.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    names: tuple[str, ...]
+
+    @property
+    def may_be_gzipped(self) -> bool:
+        """Whether gzip is a wrapping to take off, rather than part of the content."""
+        return f"{self.name}.gz" in self.names
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """What is known of a data set before it is there.
+
+    `shape` is (C, H, W); `sizes` counts the images of train, valid and test; `classes` is None where the
+    source has no labels; a `binary` data set has pixels 0 and 255 only. No `files`: embedded.
+    """
+
+    shape: tuple[int, int, int]
+    sizes: tuple[int, int, int]
+    classes: int | None
+    binary: bool = False
+    files: tuple[RemoteFile, ...] = ()
+    mirrors: tuple[str, ...] = ()
+
+
+def _usually_plain(name: str, sha256: str, size: int) -> RemoteFile:
+    return RemoteFile(name, sha256, size, names=(name, f"{name}.gz"))
+
+
+def _usually_gzipped(name: str, sha256: str, size: int) -> RemoteFile:
+    return RemoteFile(name, sha256, size, names=(f"{name}.gz", name))
+
+
+# TensorFlow Datasets publishes the same three SHA-256s.
+_BINARIZED_MNIST = DatasetEntry(
+    shape=(1, 28, 28),
+    sizes=(50_000, 10_000, 10_000),
+    classes=None,
+    binary=True,
+    files=(
+        _usually_plain(
+            "binarized_mnist_train.amat",
+            "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+            78_400_000,
+        ),
+        _usually_plain(
+            "binarized_mnist_valid.amat",
+            "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+            15_680_000,
+        ),
+        _usually_plain(
+            "binarized_mnist_test.amat",
+            "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+            15_680_000,
+        ),
+    ),
+    mirrors=("http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",),
+)
+
+_MNIST = DatasetEntry(
+    shape=(1, 28, 28),
+    sizes=(55_000, 5_000, 10_000),
+    classes=10,
+    files=(
+        _usually_gzipped(
+            "train-images-idx3-ubyte",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            47_040_016,
+        ),
+        _usually_gzipped(
+            "train-labels-idx1-ubyte",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            60_008,
+        ),
+        _usually_gzipped(
+            "t10k-images-idx3-ubyte",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            7_840_016,
+        ),
+        _usually_gzipped(
+            "t10k-labels-idx1-ubyte",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            10_008,
+        ),
+    ),
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+)
+
+DATASETS = {
+    "digits": DatasetEntry(shape=(1, 28, 28), sizes=(1297, 250, 250), classes=10),
+    "binarized_mnist": _BINARIZED_MNIST,
+    "mnist": _MNIST,
+}

@@ -1,0 +1,91 @@
+"""From a data set's name to its images: fetch the files, read them, check what came out.
+
+A new data set is an entry in the catalog and a reader here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from regen.data.catalog import DATASETS, DatasetEntry
+from regen.data.digits import embedded_digits
+from regen.data.download import Transfer
+from regen.data.fetch import fetch_files
+from regen.data.images import SPLITS, Dataset, Images
+from regen.data.mirrors import list_mirrors
+from regen.data.readers import read_amat, read_idx
+from regen.errors import InputError
+
+Paths = Mapping[str, Path]  # where each file of the catalog lies, unpacked and verified
+Reader = Callable[[Paths, DatasetEntry], dict[str, Images]]
+
+
+def prepare_dataset(
+    name: str, mirror: str | None, downloads: Path, transfer: Transfer | None = None
+) -> Dataset:
+    """Return the data set `name`, downloaded into the folder `downloads` unless it is there already.
+
+    `mirror` is what data.mirror says; it and REGEN_DATA_MIRROR come before the public mirrors.
+
+    Raises:
+        InputError: the mirror makes no sense, or a file's content does not.
+        RunError: no mirror gives a file.
+    """
+    entry = DATASETS[name]
+    mirrors = list_mirrors(mirror, entry.mirrors)
+    paths = fetch_files(entry.files, mirrors, downloads, transfer or Transfer())
+    splits = READERS[name](paths, entry)
+    for split, size in zip(SPLITS, entry.sizes, strict=True):
+        _check(splits.get(split), (size, *entry.shape), f"{name}: {split}")
+    return Dataset(name, splits, _source(entry))
+
+
+def _check(images: Images | None, shape: tuple[int, ...], what: str) -> None:
+    found = (0, *shape[1:]) if images is None else tuple(images.pixels.shape)
+    if found != shape:
+        raise InputError(f"{what}: the source holds images of shape {found}, the catalog says {shape}")
+
+
+def _source(entry: DatasetEntry) -> str:
+    """Say where the images come from, by checksums and not by mirror: the same on every machine."""
+    checksums = ", ".join(f"{file.name} sha256:{file.sha256}" for file in entry.files)
+    return f"downloaded: {checksums}" if checksums else "embedded in scikit-learn"
+
+
+def _digits(_: Paths, entry: DatasetEntry) -> dict[str, Images]:
+    return embedded_digits(entry.sizes)
+
+
+def _mnist(paths: Paths, entry: DatasetEntry) -> dict[str, Images]:
+    train, test = (
+        Images(
+            torch.from_numpy(read_idx(paths[f"{part}-images-idx3-ubyte"])).unsqueeze(1),
+            torch.from_numpy(read_idx(paths[f"{part}-labels-idx1-ubyte"])).to(torch.int64),
+        )
+        for part in ("train", "t10k")
+    )
+    kept = entry.sizes[0]
+    return {"train": _rows(train, 0, kept), "valid": _rows(train, kept, None), "test": test}
+
+
+def _rows(images: Images, start: int, stop: int | None) -> Images:
+    labels = None if images.labels is None else images.labels[start:stop]
+    return Images(images.pixels[start:stop], labels)
+
+
+def _binarized_mnist(paths: Paths, entry: DatasetEntry) -> dict[str, Images]:
+    splits = {}
+    for split in SPLITS:
+        bits = read_amat(paths[f"binarized_mnist_{split}.amat"], width=28 * 28)
+        splits[split] = Images(torch.from_numpy(bits * 255).reshape(-1, *entry.shape), None)
+    return splits
+
+
+READERS: dict[str, Reader] = {
+    "digits": _digits,
+    "mnist": _mnist,
+    "binarized_mnist": _binarized_mnist,
+}

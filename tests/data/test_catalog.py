@@ -1,0 +1,33 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+from regen.data.catalog import DATASETS
+
+FILES = [file for entry in DATASETS.values() for file in entry.files]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_file_has_a_checksum_a_size_and_its_names(file):
+    assert re.fullmatch("[0-9a-f]{64}", file.sha256)
+    assert file.size > 0
+    assert set(file.names) <= {file.name, f"{file.name}.gz"}
+
+
+def test_files_are_told_apart():
+    assert len({file.sha256 for file in FILES}) == len({file.name for file in FILES}) == len(FILES)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_what_is_downloaded_has_mirrors(name):
+    entry = DATASETS[name]
+    assert bool(entry.files) == bool(entry.mirrors)
+    assert all(re.match("https?://.*/$", mirror) for mirror in entry.mirrors)
+
+
+@pytest.mark.slow
+def test_the_catalog_loads_without_torch():
+    code = "import sys, regen.data.catalog; assert not {'torch', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
