@@ -1,0 +1,1 @@
+"""Training that knows no model: the loop, checkpoints, device and precision."""

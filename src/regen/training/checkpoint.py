@@ -1,0 +1,83 @@
+"""Checkpoints: all that a killed run needs to go on as if nothing had happened.
+
+They lie in the cache folder, under a key of everything that the result depends on, and not among the outputs
+of the stage, which DVC deletes before it runs the stage again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from regen.artifacts import atomic_path
+from regen.cache import cache_dir
+from regen.errors import InputError
+
+
+def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """Return a key of `settings` and of the content of `files`: equal keys, equal results."""
+    digest = hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode())
+    for path in sorted(files):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def rng_state() -> dict[str, Any]:
+    """Return the state of torch's global generators, on the CPU and on each accelerator."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+
+def set_rng_state(state: Mapping[str, Any]) -> None:
+    """Put torch's global generators back where `rng_state` found them."""
+    torch.set_rng_state(state["cpu"])
+    torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One run's checkpoint: a folder that holds the last good state."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, run: str, key: str) -> Checkpoint:
+        """Return the checkpoint of `run` under the `fingerprint` `key`."""
+        return cls(cache_dir() / "checkpoints" / f"{run}-{key}")
+
+    @property
+    def path(self) -> Path:
+        """The file of the last good state."""
+        return self.folder / "state.pt"
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Publish `state`, nested dicts and lists of tensors, numbers and strings, in place of the last."""
+        with atomic_path(self.path) as part:
+            torch.save(dict(state), part)
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the last good state, or None where there is none.
+
+        Raises:
+            InputError: the file is damaged, or holds anything but plain data.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # unpickling fails in many ways, and none of them is worth a traceback
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{self.path}: damaged checkpoint ({reason}); remove it to start the run anew"
+            ) from None
+        return state
+
+    def remove(self) -> None:
+        """Remove the checkpoint: the run's results are published."""
+        shutil.rmtree(self.folder, ignore_errors=True)

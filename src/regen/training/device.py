@@ -1,0 +1,42 @@
+"""Where a run computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from regen.errors import InputError
+
+
+def _available() -> list[str]:
+    kinds = ["cpu"]
+    if torch.cuda.is_available():
+        kinds.insert(0, "cuda")
+    if torch.backends.mps.is_available():
+        kinds.insert(0, "mps")
+    return kinds
+
+
+def select_device(name: str) -> torch.device:
+    """Return the device that `params.yaml` names; `auto` takes an accelerator where there is one.
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    kinds = _available()
+    if name != "auto" and name not in kinds:
+        raise InputError(
+            f"params.yaml: device: {name!r}: not on this machine; allowed: {', '.join(['auto', *kinds])}"
+        )
+    return torch.device(kinds[0] if name == "auto" else name)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Set the precision of float32 matrix products and return the context that forward passes run in.
+
+    `tf32` rounds their inputs to 10 bits of mantissa on CUDA and changes nothing elsewhere; `bfloat16` runs
+    the forward pass under autocast; `auto` is tf32 on CUDA and float32 elsewhere.
+    """
+    tf32 = device.type == "cuda" and precision in ("auto", "tf32")
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,0 +1,132 @@
+"""The training loop: epochs over data that lies on the device, for any learner.
+
+It is seeded, shows its progress, checkpoints, resumes to the bit, and stops at the first loss that is not
+finite. What is trained, and how, is the learner's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from regen.errors import RunError
+from regen.training.checkpoint import Checkpoint, rng_state, set_rng_state
+
+
+class Stateful(Protocol):
+    """A module, an optimiser: whatever can be saved and restored."""
+
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state: dict[str, Any], /) -> Any: ...  # noqa: D102
+
+
+class Learner(Protocol):
+    """What `fit` trains."""
+
+    terms: tuple[str, ...]
+    """Names of what `step` returns; the first is the loss."""
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Return everything that changes from step to step."""
+
+    def step(self, batch: Tensor) -> Tensor:
+        """Update on one batch; return its terms (len(terms),), means over the batch, on the device."""
+
+    def evaluate(self) -> dict[str, float]:
+        """Return this epoch's scores on held-out data."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and in what portions a run is trained."""
+
+    run: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    checkpoint_every: int
+
+
+def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> pd.DataFrame:
+    """Train `learner` on the rows of `data` (N, ...), going on from `checkpoint` where it holds a state.
+
+    Returns:
+        the history: one row an epoch, with `epoch`, `train_<term>` for each term and the learner's scores.
+
+    Raises:
+        RunError: the loss or a score is not finite; the last good checkpoint is kept.
+    """
+    torch.manual_seed(plan.seed)
+    history = _resume(learner, checkpoint)
+    steps = -(-len(data) // plan.batch_size)
+    with tqdm(
+        total=plan.epochs * steps, initial=len(history) * steps, desc=plan.run, unit="step", disable=None
+    ) as bar:
+        for epoch in range(len(history) + 1, plan.epochs + 1):
+            means = _train_epoch(learner, data, plan, epoch, bar)
+            scores = {f"train_{name}": mean for name, mean in zip(learner.terms, means, strict=True)}
+            history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch)})
+            if epoch % plan.checkpoint_every == 0 or epoch == plan.epochs:
+                _save(learner, history, checkpoint)
+    return pd.DataFrame(history)
+
+
+def _train_epoch(learner: Learner, data: Tensor, plan: Plan, epoch: int, bar: tqdm[Any]) -> list[float]:
+    """Return the mean of each term over one pass through `data` in a new order."""
+    order = torch.randperm(len(data), device=data.device)
+    batches = data[order].split(plan.batch_size)
+    terms = torch.empty(len(batches), len(learner.terms), device=data.device)
+    for i, batch in enumerate(batches):
+        terms[i] = learner.step(batch)
+        if bar.update():  # True where the bar was drawn: only then is the device waited for
+            bar.set_postfix({"epoch": epoch, learner.terms[0]: f"{terms[i, 0]:.4g}"}, refresh=False)
+    _check_finite(terms[:, 0], plan, epoch)
+    sizes = torch.tensor([len(batch) for batch in batches], device=data.device)
+    return ((terms * sizes[:, None]).double().sum(0) / len(data)).tolist()
+
+
+def _check_finite(losses: Tensor, plan: Plan, epoch: int) -> None:
+    """Raise a RunError that names the first step whose loss is not finite."""
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        step = (epoch - 1) * len(losses) + int(bad[0]) + 1
+        raise RunError(
+            f"{plan.run}: the loss is not finite at step {step} (epoch {epoch}) with learning_rate "
+            f"{plan.learning_rate:g}; the last good checkpoint is kept. Try a smaller learning_rate."
+        )
+
+
+def _evaluate(learner: Learner, plan: Plan, epoch: int) -> dict[str, float]:
+    """Return the learner's scores, from the same random numbers each epoch, outside the run's stream."""
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        scores = learner.evaluate()
+    if not torch.tensor(list(scores.values())).isfinite().all():
+        raise RunError(
+            f"{plan.run}: a score is not finite after epoch {epoch} with learning_rate "
+            f"{plan.learning_rate:g}: {scores}; the last good checkpoint is kept. Try a smaller one."
+        )
+    return scores
+
+
+def _resume(learner: Learner, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """Restore the learner and the generators from `checkpoint`; return the history so far."""
+    state = checkpoint.load()
+    if state is None:
+        return []
+    for name, part in learner.stateful().items():
+        part.load_state_dict(state["parts"][name])
+    set_rng_state(state["rng"])
+    history: list[dict[str, Any]] = state["history"]
+    return history
+
+
+def _save(learner: Learner, history: list[dict[str, Any]], checkpoint: Checkpoint) -> None:
+    parts = {name: part.state_dict() for name, part in learner.stateful().items()}
+    checkpoint.save({"parts": parts, "rng": rng_state(), "history": history})

@@ -1,0 +1,39 @@
+"""The evidence lower bound, in log-space from logits throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regen.vae.networks import VAE
+
+
+@dataclass(frozen=True)
+class Elbo:
+    """The bound's two terms for each image, (N,) nats: elbo = log_likelihood - kl."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+
+    @property
+    def value(self) -> Tensor:
+        """E_q[log p(x|z)] - KL(q || p), (N,) nats."""
+        return self.log_likelihood - self.kl
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Return sum_d x_d log p_d + (1 - x_d) log(1 - p_d), p = sigmoid(logits): (N, D), (N, D) -> (N,) nats."""
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+
+
+def elbo(vae: VAE, x: Tensor, noise: Tensor | None = None) -> Elbo:
+    """Return a one-sample estimate of the bound (Kingma and Welling 2014, eq. 10) for `x` (N, D) in [0, 1].
+
+    `noise` (N, latent) is standard normal, from torch's global generator where none is given.
+    """
+    q = vae.posterior(x)
+    sample = q.sample(torch.randn_like(q.mu) if noise is None else noise)
+    return Elbo(bernoulli_log_prob(x, vae.decode(sample.z)), q.kl(sample))

@@ -1,0 +1,142 @@
+"""log p(x) by importance sampling: log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x).
+
+The noise of an image depends on the seed and the image's place alone, never on how images and samples are
+cut into chunks; all weights stay logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from regen.artifacts import metric
+from regen.errors import InputError
+from regen.vae.networks import VAE
+from regen.vae.observations import scale
+from regen.vae.posterior import Posterior, standard_normal_log_prob
+
+MIB = 1 << 20
+CPU_CACHE = 8 * MIB
+"""On a CPU larger chunks are slower: a chunk's logits should stay in the cache between the operations."""
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """Estimates for each of N images."""
+
+    log_p: Tensor
+    """(N,) nats: the importance-sampled log p(x)."""
+    elbo: Tensor
+    """(N,) nats: the K-sample mean of the log-weights, whose expectation is the bound."""
+    ess: Tensor
+    """(N,): effective sample size (sum w)^2 / sum w^2, between 1 and K."""
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error in nats of the mean of `log_p` over the images."""
+        return float(self.log_p.std() / math.sqrt(len(self.log_p)))
+
+
+def softplus(logits: Tensor) -> Tensor:
+    """Return log(1 + exp(l)) as max(l, 0) + log1p(exp(-|l|)): exact, and 3 x as fast as torch's."""
+    return logits.abs().neg_().exp_().log1p_().add_(logits.clamp(min=0))
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Return log p(x|z_k) = sum_d x_d l_d - softplus(l_d): `x` (N, D), `logits` (N, K, D) -> (N, K) nats."""
+    return torch.einsum("nkd,nd->nk", logits, x) - softplus(logits).sum(-1)
+
+
+def log_weights(vae: VAE, x: Tensor, q: Posterior, noise: Tensor) -> Tensor:
+    """Return log p(x|z_k) + log p(z_k) - log q(z_k|x): `x` (N, D), `noise` (N, K, latent) -> (N, K) nats."""
+    sample = q[:, None].sample(noise)
+    log_prior = standard_normal_log_prob(sample.z)
+    return bernoulli_log_prob(x, vae.decode(sample.z)) + log_prior - sample.log_prob
+
+
+def summarise(log_w: Tensor) -> LogLikelihood:
+    """Return the estimates from log-weights (N, K), summed in float64."""
+    log_w = log_w.double()
+    log_sum = log_w.logsumexp(1)
+    return LogLikelihood(
+        log_p=log_sum - math.log(log_w.shape[1]),
+        elbo=log_w.mean(1),
+        ess=(2 * log_sum - (2 * log_w).logsumexp(1)).exp(),
+    )
+
+
+@torch.no_grad()
+def estimate(vae: VAE, pixels: Tensor, importance_samples: int, max_memory: int, seed: int) -> LogLikelihood:
+    """Estimate log p(x) of each of `pixels` (N, D) uint8 with K = `importance_samples` draws from q(z|x).
+
+    Raises:
+        InputError: not even one sample fits into `max_memory` MiB.
+    """
+    vae.eval()
+    chunk = _chunk(vae, pixels[:1], importance_samples, max_memory * MIB)
+    generator = torch.Generator(pixels.device).manual_seed(seed)
+    log_w = []
+    for batch in tqdm(pixels.split(chunk.images), desc="log p(x)", unit="chunk", disable=None):
+        x = scale(batch)
+        q = vae.posterior(x)
+        # one call an image, so that an image's noise is the same in whichever chunk it falls
+        noise = torch.stack([_noise(importance_samples, vae.latent, generator) for _ in batch])
+        parts = noise.split(chunk.samples, dim=1)
+        log_w.append(torch.cat([log_weights(vae, x, q, part) for part in parts], dim=1).cpu())
+    return summarise(torch.cat(log_w))
+
+
+def _noise(importance_samples: int, latent: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(importance_samples, latent, generator=generator, device=generator.device)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    images: int
+    samples: int
+
+
+def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _Chunk:
+    """Return how many images, and how many samples of each, fit into `budget` bytes at a time."""
+    noise = 4 * importance_samples * vae.latent
+    sample = 4 * _floats_per_sample(vae, pixels)
+    if noise + sample > budget:
+        raise InputError(
+            f"params.yaml: likelihood.max_memory: {budget // MIB}: too little for K = {importance_samples}; "
+            f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
+        )
+    pairs = (budget - noise) // (sample + 4 * vae.latent)
+    if pixels.device.type == "cpu":
+        pairs = min(pairs, max(1, CPU_CACHE // (4 * pixels.shape[1])))
+    return _Chunk(max(1, pairs // importance_samples), max(1, min(importance_samples, pairs)))
+
+
+def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
+    """Return how many floats decoding and scoring one sample of z holds, at most: all outputs at once."""
+    outputs = [3 * vae.latent, 2 * pixels.shape[1]]  # z and its densities; softplus has two temporaries
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
+        for module in vae.decoder.modules()
+        if not list(module.children())
+    ]
+    vae.decode(vae.posterior(scale(pixels)).mu)
+    for hook in hooks:
+        hook.remove()
+    return sum(outputs)
+
+
+def summary(result: LogLikelihood, importance_samples: int) -> dict[str, float | int | str]:
+    """Return the metrics of an estimate: means over the images, in nats, and the standard error."""
+    return {
+        "images": len(result.log_p),
+        "importance_samples": importance_samples,
+        "log_p": metric(float(result.log_p.mean())),
+        "log_p_standard_error": metric(result.standard_error),
+        "elbo": metric(float(result.elbo.mean())),
+        "effective_sample_size": metric(float(result.ess.mean())),
+        "effective_sample_size_median": metric(float(result.ess.median())),
+    }

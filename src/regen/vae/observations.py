@@ -1,0 +1,17 @@
+"""What a VAE sees of a data set's images."""
+
+import torch
+from torch import Tensor
+
+from regen.data.images import Images
+
+
+def observations(images: Images, binarize: bool) -> Tensor:
+    """Return what a VAE sees of `images`: (N, C*H*W) uint8, 0 and 255 only where `binarize`."""
+    pixels = images.pixels.flatten(1)
+    return (pixels > 127).to(torch.uint8) * 255 if binarize else pixels
+
+
+def scale(pixels: Tensor) -> Tensor:
+    """Return uint8 pixels as floats in [0, 1]."""
+    return pixels.float().div_(255)

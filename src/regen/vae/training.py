@@ -1,0 +1,67 @@
+"""What training a VAE means: the learner that the loop drives, and what it trains on."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from regen.artifacts import metric
+from regen.params import VaeRun
+from regen.training.loop import Stateful
+from regen.vae.elbo import Elbo, elbo
+from regen.vae.networks import VAE
+from regen.vae.observations import scale
+
+EVALUATION_BATCH = 1000
+
+
+class VaeLearner:
+    """Adam on the negative ELBO, and the validation bound after each epoch."""
+
+    terms: tuple[str, ...] = ("negative_elbo", "reconstruction", "kl")
+
+    def __init__(self, vae: VAE, run: VaeRun, valid: Tensor, autocast: torch.autocast) -> None:
+        self.vae = vae
+        self.optimizer = torch.optim.Adam(vae.parameters(), lr=run.learning_rate, fused=True)
+        self.valid = valid
+        self.autocast = autocast
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Return the model and the optimiser."""
+        return {"vae": self.vae, "optimizer": self.optimizer}
+
+    def step(self, batch: Tensor) -> Tensor:
+        """Take one step on `batch` (N, D) uint8; return the terms' means (3,) in nats an image."""
+        self.vae.train()
+        self.optimizer.zero_grad()
+        with self.autocast:
+            terms = mean_terms(elbo(self.vae, scale(batch)))
+        terms[0].backward()
+        self.optimizer.step()
+        return terms.detach()
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the validation images' terms, in nats an image."""
+        means = evaluate(self.vae, self.valid)
+        return {f"valid_{name}": float(mean) for name, mean in zip(self.terms, means, strict=True)}
+
+
+def mean_terms(bound: Elbo) -> Tensor:
+    """Return the means of -ELBO, reconstruction error and KL, (3,) nats an image."""
+    return torch.stack([-bound.value.mean(), -bound.log_likelihood.mean(), bound.kl.mean()])
+
+
+@torch.no_grad()
+def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
+    """Return the terms of `mean_terms` over all of `pixels` (N, D) uint8, one sample of z an image."""
+    vae.eval()
+    batches = pixels.split(EVALUATION_BATCH)
+    sums = [mean_terms(elbo(vae, scale(batch))).double() * len(batch) for batch in batches]
+    return torch.stack(sums).sum(0) / len(pixels)
+
+
+def summary(vae: VAE, history: pd.DataFrame) -> dict[str, float | int | str]:
+    """Return the metrics of a finished run: its last epoch's terms and its size."""
+    last = {str(name): metric(float(value)) for name, value in history.iloc[-1].items() if name != "epoch"}
+    return {"epochs": len(history), "parameters": sum(p.numel() for p in vae.parameters()), **last}
