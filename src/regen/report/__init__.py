@@ -1,0 +1,1 @@
+"""The report: tables, metrics and the page, from the files that the other stages left."""

@@ -1,0 +1,53 @@
+"""What the reports claim: `claims.yaml`, and which of our metrics stands for each claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regen.errors import InputError
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: `expected` is the report's figure or wording for `metric` of `run`, made on `data`."""
+
+    id: str
+    source: str
+    run: str
+    metric: str
+    expected: float | str | list[float]
+    what: str = ""
+    tolerance: float = 0.0
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All claims, by run and metric."""
+
+    claims: tuple[Claim, ...]
+
+    def find(self, run: str, metric: str) -> Claim | None:
+        """Return what a report claims of a run's metric, or None."""
+        return next((claim for claim in self.claims if (claim.run, claim.metric) == (run, metric)), None)
+
+    def expected(self, run: str, metric: str) -> Any:
+        """Return the report's figure or wording, or None."""
+        claim = self.find(run, metric)
+        return claim.expected if claim else None
+
+
+def read_claims(path: Path) -> Claims:
+    """Return the claims of `path`; InputError names the one that does not fit."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    claims = []
+    for entry in content["claims"]:
+        try:
+            claims.append(Claim(**entry))
+        except TypeError as error:
+            raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
+    return Claims(tuple(claims))
