@@ -40,7 +40,7 @@ check: setup  ## ruff, mypy, and whether the exported schema is current
 	python -m regen.params --check
 
 bench: setup  ## time what benchmarks/README.md lists, against a plain loop in the same run
-	python benchmarks/run.py
+	python -m benchmarks
 
 diff: setup  ## Markdown of what changed in metrics and params since BASE (default: main)
 	@python stages/write_diff.py $(BASE)

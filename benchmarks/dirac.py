@@ -1,23 +1,20 @@
 """Time the Dirac games: all twenty at once, against a plain autograd loop that plays one after another.
 
-    python benchmarks/dirac.py
+    python -m benchmarks.dirac
 
 Both play the runs of the course: two metrics, no penalty or 0.01 and 0.1 of R1 and GP, with and without an
 average, one start, 5000 iterations. The plain loop plays the first 250 of them and its time is multiplied by
-20; an iteration costs the same throughout. Both are timed in the same process, in turn; medians are printed,
-with the largest difference between the two trajectories over those 250 iterations.
+20; an iteration costs the same throughout.
 """
 
 from __future__ import annotations
-
-import statistics
-import time
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from benchmarks.timing import HEADING, Timing, compare
 from regen.dirac.game import Configuration, configurations, draw_starts, play
 from regen.params import Dirac
 
@@ -25,9 +22,7 @@ SETTINGS = Dirac(
     seeds=1, iterations=5000, learning_rate=0.1, start_scale=0.7, coefficients=[0.01, 0.1], ema=0.998
 )
 SHORT = 250
-REPEATS, PLAIN_REPEATS = 11, 3
-TARGET = 0.5
-"""Seconds that the twenty may take."""
+"""Iterations that the plain loop is timed on."""
 
 
 class Point(nn.Module):
@@ -83,41 +78,25 @@ def play_plainly(run: Configuration, start: np.ndarray, iterations: int) -> np.n
     return np.array(path)
 
 
-def measure() -> dict[str, float]:
-    """Return median seconds of both, their ratio and the largest difference of theta."""
+def measure() -> Timing:
+    """Time all runs; assert first that both ways play the same games."""
     runs, start = configurations(SETTINGS), draw_starts(SETTINGS, 1)[:, 0]
-    ours: list[float] = []
-    plain: list[float] = []
-    for repeat in range(REPEATS):
-        began = time.perf_counter()
-        played = play(SETTINGS, 1)
-        ours.append(time.perf_counter() - began)
-        if repeat < PLAIN_REPEATS:
-            began = time.perf_counter()
-            paths = [play_plainly(run, start, SHORT) for run in runs]
-            plain.append((time.perf_counter() - began) * SETTINGS.iterations / SHORT)
-    difference = np.abs(np.array(paths) - played.theta[:, 0, : SHORT + 1]).max()
-    seconds, plain_seconds = statistics.median(ours), statistics.median(plain)
-    return {
-        "seconds": seconds,
-        "plain_seconds": plain_seconds,
-        "ratio": plain_seconds / seconds,
-        "difference": float(difference),
-    }
+    theta = play(SETTINGS, 1).theta[:, 0, : SHORT + 1]
 
+    def plain() -> None:
+        paths = np.array([play_plainly(run, start, SHORT) for run in runs])
+        assert np.abs(paths - theta).max() < 1e-5
 
-def main() -> None:
-    torch.manual_seed(1)
-    result = measure()
-    print(f"20 runs, {SETTINGS.iterations} iterations, 1 start, {torch.get_num_threads()} threads")
-    print(f"regen.dirac.game.play   {result['seconds']:8.3f} s (target {TARGET} s), median of {REPEATS}")
-    print(
-        f"plain autograd loop     {result['plain_seconds']:8.1f} s, {SHORT} iterations scaled, "
-        f"median of {PLAIN_REPEATS}"
+    return compare(
+        f"20 Dirac runs, {SETTINGS.iterations} iterations, 1 seed",
+        lambda: play(SETTINGS, 1),
+        plain,
+        target=0.5,
+        repeats=3,
+        plain_part=SHORT / SETTINGS.iterations,
     )
-    print(f"ratio                   {result['ratio']:8.0f}")
-    print(f"largest difference      {result['difference']:8.1e} of theta over {SHORT} iterations")
 
 
 if __name__ == "__main__":
-    main()
+    print(HEADING)
+    print(measure().row())

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import torch
 
 from regen.errors import InputError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+MIB = 1 << 20
 
 
 def _available() -> list[str]:
@@ -27,7 +33,19 @@ def select_device(name: str) -> torch.device:
         raise InputError(
             f"params.yaml: device: {name!r}: not on this machine; allowed: {', '.join(['auto', *kinds])}"
         )
+    keep_freed_memory()
     return torch.device(kinds[0] if name == "auto" else name)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc's malloc keep what tensors free for the next step, where it is the C library.
+
+    By default it hands large freed blocks back to the system at once, and every step pays for thousands of
+    page faults to get them again: a fifth of the time of the likelihood estimate.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, 32 * MIB)  # the largest value that glibc takes
+        mallopt(M_TRIM_THRESHOLD, 1024 * MIB)
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from regen.vae.functions import bernoulli_log_prob
 from regen.vae.networks import VAE
 
 
@@ -22,11 +22,6 @@ class Elbo:
     def value(self) -> Tensor:
         """E_q[log p(x|z)] - KL(q || p), (N,) nats."""
         return self.log_likelihood - self.kl
-
-
-def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Return sum_d x_d log p_d + (1 - x_d) log(1 - p_d), p = sigmoid(logits): (N, D), (N, D) -> (N,) nats."""
-    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
 
 
 def elbo(vae: VAE, x: Tensor, noise: Tensor | None = None) -> Elbo:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from regen.artifacts import metric
 from regen.errors import InputError
+from regen.vae.functions import bernoulli_log_prob
 from regen.vae.networks import VAE
 from regen.vae.observations import scale
 from regen.vae.posterior import Posterior, standard_normal_log_prob
@@ -41,21 +42,11 @@ class LogLikelihood:
         return float(self.log_p.std() / math.sqrt(len(self.log_p)))
 
 
-def softplus(logits: Tensor) -> Tensor:
-    """Return log(1 + exp(l)) as max(l, 0) + log1p(exp(-|l|)): exact, and 3 x as fast as torch's."""
-    return logits.abs().neg_().exp_().log1p_().add_(logits.clamp(min=0))
-
-
-def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Return log p(x|z_k) = sum_d x_d l_d - softplus(l_d): `x` (N, D), `logits` (N, K, D) -> (N, K) nats."""
-    return torch.einsum("nkd,nd->nk", logits, x) - softplus(logits).sum(-1)
-
-
 def log_weights(vae: VAE, x: Tensor, q: Posterior, noise: Tensor) -> Tensor:
     """Return log p(x|z_k) + log p(z_k) - log q(z_k|x): `x` (N, D), `noise` (N, K, latent) -> (N, K) nats."""
     sample = q[:, None].sample(noise)
     log_prior = standard_normal_log_prob(sample.z)
-    return bernoulli_log_prob(x, vae.decode(sample.z)) + log_prior - sample.log_prob
+    return bernoulli_log_prob(x[:, None], vae.decode(sample.z)) + log_prior - sample.log_prob
 
 
 def summarise(log_w: Tensor) -> LogLikelihood:
@@ -79,15 +70,19 @@ def estimate(vae: VAE, pixels: Tensor, importance_samples: int, max_memory: int,
     vae.eval()
     chunk = _chunk(vae, pixels[:1], importance_samples, max_memory * MIB)
     generator = torch.Generator(pixels.device).manual_seed(seed)
-    log_w = []
-    for batch in tqdm(pixels.split(chunk.images), desc="log p(x)", unit="chunk", disable=None):
+    # allocated before the chunks: small results left between large temporaries would fragment the heap
+    log_w = torch.empty(len(pixels), importance_samples, device=pixels.device)
+    rows = zip(pixels.split(chunk.images), log_w.split(chunk.images), strict=True)
+    for batch, weights in tqdm(
+        rows, desc="log p(x)", unit="chunk", total=-(-len(pixels) // chunk.images), disable=None
+    ):
         x = scale(batch)
         q = vae.posterior(x)
         # one call an image, so that an image's noise is the same in whichever chunk it falls
         noise = torch.stack([_noise(importance_samples, vae.latent, generator) for _ in batch])
-        parts = noise.split(chunk.samples, dim=1)
-        log_w.append(torch.cat([log_weights(vae, x, q, part) for part in parts], dim=1).cpu())
-    return summarise(torch.cat(log_w))
+        for part, columns in zip(noise.split(chunk.samples, 1), weights.split(chunk.samples, 1), strict=True):
+            columns.copy_(log_weights(vae, x, q, part))
+    return summarise(log_w.cpu())
 
 
 def _noise(importance_samples: int, latent: int, generator: torch.Generator) -> Tensor:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from regen.artifacts import read_tensors
 from regen.errors import InputError
 from regen.params import VaeRun
+from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": ELU, "relu": nn.ReLU}
 
 
 def mlp(widths: list[int], activation: str) -> nn.Sequential:

@@ -1,0 +1,61 @@
+"""How benchmarks are timed: ours and the plain way in turn, in one process; medians and their ratio."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One line of the result: median seconds of ours, of the plain way (None: there is none), the target."""
+
+    what: str
+    seconds: float
+    plain_seconds: float | None
+    target: float
+    spread: tuple[float, float]
+    """Fastest and slowest of our repeats, in seconds."""
+
+    def row(self) -> str:
+        """Return the line as a row of `HEADING`'s table."""
+        plain = f"{self.plain_seconds:.3g} s" if self.plain_seconds else ""
+        ratio = f"{self.plain_seconds / self.seconds:.2g}" if self.plain_seconds else ""
+        spread = f"{self.spread[0]:.3g} to {self.spread[1]:.3g}"
+        return f"| {self.what} | {plain} | {self.seconds:.3g} s ({spread}) | {ratio} | {self.target:g} s |"
+
+
+HEADING = "| what | plain loop | regen: median (range) | ratio | target |\n|---|---|---|---|---|"
+
+
+def seconds(function: Callable[[], object], scale: float = 1.0) -> float:
+    """Return how long `function` takes, times `scale` where it does only a part of the work."""
+    began = time.perf_counter()
+    function()
+    return (time.perf_counter() - began) * scale
+
+
+def compare(
+    what: str,
+    ours: Callable[[], object],
+    plain: Callable[[], object] | None,
+    *,
+    target: float,
+    repeats: int = 5,
+    part: float = 1.0,
+    plain_part: float = 1.0,
+) -> Timing:
+    """Time both in turn, `repeats` times after one uncounted warm-up of ours.
+
+    `part` and `plain_part` are the shares of the whole work that the functions do; times are scaled to it.
+    """
+    ours()
+    times, plain_times = [], []
+    for _ in range(repeats):
+        times.append(seconds(ours, 1 / part))
+        if plain:
+            plain_times.append(seconds(plain, 1 / plain_part))
+    plain_median = statistics.median(plain_times) if plain else None
+    return Timing(what, statistics.median(times), plain_median, target, (min(times), max(times)))

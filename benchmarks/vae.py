@@ -1,0 +1,135 @@
+"""Time one epoch of `l100` and its log-likelihood against plain loops as a course's code writes them.
+
+    python -m benchmarks.vae
+
+The images are random with the density of MNIST's ink: the time does not depend on what they show.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Normal
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.timing import HEADING, Timing, compare
+from regen.params import VaeRun, read_params
+from regen.training.checkpoint import Checkpoint
+from regen.training.device import autocast, select_device
+from regen.training.loop import Plan, fit
+from regen.vae.likelihood import estimate
+from regen.vae.networks import VAE, build_vae
+from regen.vae.training import VaeLearner
+
+TRAIN, TEST, K = 50_000, 10_000, 200
+MEASURED_TEST, PLAIN_TEST = 2_000, 250
+"""Images that the timed estimates take; their times are scaled to TEST, as each image costs the same."""
+
+
+def ink(images: int) -> Tensor:
+    """Return random binary images (N, 784) uint8, 13 % of the pixels 255."""
+    generator = torch.Generator().manual_seed(0)
+    return (torch.rand(images, 784, generator=generator) < 0.13).to(torch.uint8) * 255
+
+
+class PlainVAE(nn.Module):
+    """The course's VAE: encoder and decoder of three layers each, logits shifted by -5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Linear(784, 300), nn.ELU(), nn.Linear(300, 300), nn.ELU(), nn.Linear(300, 200)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(100, 300), nn.ELU(), nn.Linear(300, 300), nn.ELU(), nn.Linear(300, 784)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, mean and log-variance."""
+        mu, logvar = self.encoder(x).chunk(2, dim=-1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.decoder(z) - 5, mu, logvar
+
+
+def train_plainly(pixels: Tensor, run: VaeRun) -> None:
+    """One epoch: a DataLoader of floats, Adam as it comes, the loss read at every step."""
+    model = PlainVAE()
+    optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate)
+    loader = DataLoader(TensorDataset(pixels / 255), batch_size=run.batch_size, shuffle=True)
+    total = 0.0
+    for (x,) in loader:
+        optimizer.zero_grad()
+        logits, mu, logvar = model(x)
+        reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+        kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(-1)
+        loss = (reconstruction + kl).mean()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(x)
+
+
+@torch.no_grad()
+def estimate_plainly(pixels: Tensor, importance_samples: int) -> float:
+    """Return the mean of log p(x), one image after another, with torch's distributions."""
+    model = PlainVAE()
+    total = 0.0
+    for x in pixels / 255:
+        mu, logvar = model.encoder(x[None]).chunk(2, dim=-1)
+        q = Normal(mu, torch.exp(0.5 * logvar))
+        z = q.sample((importance_samples,))[:, 0]
+        log_px = Bernoulli(logits=model.decoder(z) - 5).log_prob(x).sum(-1)
+        log_pz = Normal(0.0, 1.0).log_prob(z).sum(-1)
+        log_w = log_px + log_pz - q.log_prob(z).sum(-1)
+        total += float(torch.logsumexp(log_w, 0)) - math.log(importance_samples)
+    return total / len(pixels)
+
+
+def time_epoch(run: VaeRun, vae: VAE) -> Timing:
+    """Time one epoch of 50,000 images: shuffling, all steps, the bookkeeping, and a checkpoint."""
+    device = next(vae.parameters()).device
+    train, valid = ink(TRAIN).to(device), ink(10).to(device)
+    plan = Plan("l100", 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1)
+
+    def ours() -> None:
+        learner = VaeLearner(vae, run, valid, autocast("auto", device))
+        with tempfile.TemporaryDirectory() as folder:
+            fit(learner, train, plan, Checkpoint(Path(folder)))
+
+    pixels = ink(TRAIN)
+    what = "`l100`, one epoch on 50,000 images"
+    return compare(what, ours, lambda: train_plainly(pixels, run), target=3.0)
+
+
+def time_likelihood(vae: VAE, max_memory: int) -> Timing:
+    """Time log p(x) of 10,000 images with K = 200."""
+    pixels = ink(MEASURED_TEST).to(next(vae.parameters()).device)
+    few = ink(PLAIN_TEST)
+    return compare(
+        f"log-likelihood of 10,000 images, K={K}",
+        lambda: estimate(vae, pixels, K, max_memory, 1),
+        lambda: estimate_plainly(few, K),
+        target=15.0,
+        part=MEASURED_TEST / TEST,
+        plain_part=PLAIN_TEST / TEST,
+    )
+
+
+def measure() -> list[Timing]:
+    """Return both timings, with `l100` as the paper profile has it."""
+    params = read_params(Path(__file__).parent.parent / "profiles" / "paper.yaml")
+    device = select_device(params.device)
+    run = params.vae_run("l100")
+    torch.manual_seed(1)
+    vae = build_vae(run, (1, 28, 28)).to(device)
+    return [time_epoch(run, vae), time_likelihood(vae, params.likelihood.max_memory)]
+
+
+if __name__ == "__main__":
+    print(HEADING)
+    for timing in measure():
+        print(timing.row())

@@ -1,0 +1,64 @@
+"""Elementwise functions in the form that a CPU computes fastest; an accelerator's own kernels are used there.
+
+torch's CPU kernels of elu, softplus and binary cross-entropy go through expm1 and log1p, which take 5 to 8 x
+as long as exp and log. What exp and log round away is at most 6e-8, less than float32 sums can hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class _Elu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = torch.maximum(x, x.clamp(max=0).exp_().sub_(1))  # x > exp(x) - 1 only where x > 0
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (y,) = ctx.saved_tensors
+        return y.clamp(max=0).add_(1).mul_(grads[0])
+
+
+class _Softplus(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.abs().neg_().exp_().add_(1).log_().add_(x.clamp(min=0))  # never overflows
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x.sigmoid().mul_(grads[0])
+
+
+def elu(x: Tensor) -> Tensor:
+    """Return x where it is positive, exp(x) - 1 elsewhere."""
+    return _Elu.apply(x) if x.device.type == "cpu" else F.elu(x)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Return log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
+    return _Softplus.apply(x) if x.device.type == "cpu" else F.softplus(x)
+
+
+class ELU(nn.Module):
+    """`elu` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply to each element."""
+        return elu(x)
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Return sum_d x_d log p_d + (1 - x_d) log(1 - p_d) = sum_d x_d l_d - softplus(l_d), p = sigmoid(l).
+
+    `x` and `logits` (..., D), broadcast against each other -> (...) nats.
+    """
+    return (x * logits - softplus(logits)).sum(-1)
