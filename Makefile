@@ -8,7 +8,7 @@ export PYTHONNOUSERSITE := 1
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test check bench diff schema lock clean
+.PHONY: help setup reproduce test check bench diff record schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -44,6 +44,9 @@ bench: setup  ## time what benchmarks/README.md lists, against a plain loop in t
 
 diff: setup  ## Markdown of what changed in metrics and params since BASE (default: main)
 	@python stages/write_diff.py $(BASE)
+
+record: setup  ## keep the results of the last run under results/$(NAME)
+	python stages/record_results.py $(NAME)
 
 schema: setup  ## export the schema of params.yaml for editors
 	python -m regen.params

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from regen.errors import InputError
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: `expected` is the report's figure or wording for `metric` of `run`, made on `data`."""
+    """One claim: `expected` is the report's figure or wording for `metric` of `run`, `given` its settings."""
 
     id: str
     source: str
@@ -22,7 +22,7 @@ class Claim:
     expected: float | str | list[float]
     what: str = ""
     tolerance: float = 0.0
-    data: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,14 @@ DIRAC_HEADINGS = {
     "spectral_radius": "spectral radius",
     "theory": "theory",
 }
+CLAIM_HEADINGS = {
+    "claim": "claim",
+    "what": "what",
+    "report": "report",
+    "ours": "ours",
+    "tolerance": "±",
+    "verdict": "verdict",
+}
 VAE_FIGURES = ("learning_curves", "samples", "reconstructions")
 
 PAGE = """\
@@ -53,6 +61,11 @@ the tables also as CSV in [tables/](tables).
 
 Nats an image; ESS: effective sample size of the K importance weights; s.e.: standard error over the test
 images.{vae_note}
+
+{claims_table}
+
+'Other data' (or epochs, ...): no verdict, since the report's figure was made with another setting. A curve is
+compared at the epoch where the two are furthest apart.
 
 {vae_figures}
 
@@ -136,12 +149,18 @@ def _dirac_figures(names: list[str], columns: int = 2) -> str:
     return "\n".join(" ".join(cells[i : i + columns]) + "<br>" for i in range(0, len(cells), columns))
 
 
-def page(params: Params, vae: pd.DataFrame, dirac: pd.DataFrame) -> str:
-    """Return the page, from the two tables and the names of the runs."""
+def claims_markdown(table: pd.DataFrame) -> str:
+    """Return the table of claims for readers."""
+    return markdown(table, CLAIM_HEADINGS)
+
+
+def page(params: Params, vae: pd.DataFrame, claims: pd.DataFrame, dirac: pd.DataFrame) -> str:
+    """Return the page, from the three tables and the names of the runs."""
     return PAGE.format(
         seed=params.seed,
         vae_table=vae_markdown(vae),
         vae_note=_vae_note(vae),
+        claims_table=claims_markdown(claims),
         vae_figures=_vae_figures(params),
         starts=params.dirac.seeds,
         games=len(dirac),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from regen.artifacts import Metrics
 from regen.params import Params
-from regen.report.claims import Claims
+from regen.report.claims import Claim, Claims
 
 Record = Mapping[str, Metrics]
 """What the stages recorded of a run: its metrics by kind (training, likelihood)."""
@@ -18,6 +18,9 @@ SHOWN_AS_METRICS = {
     "training": ("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
     "likelihood": ("log_p", "log_p_standard_error", "elbo", "effective_sample_size"),
 }
+
+COLUMNS = {"log_p": "test_log_p"}
+"""Columns of the VAE table that are called otherwise than the claims' metric."""
 
 
 def vae_table(params: Params, records: Mapping[str, Record], claims: Claims) -> pd.DataFrame:
@@ -41,7 +44,7 @@ def vae_table(params: Params, records: Mapping[str, Record], claims: Claims) -> 
                 "importance_samples": likelihood["importance_samples"],
                 "effective_sample_size": likelihood["effective_sample_size"],
                 "test_images": likelihood["images"],
-                "report_data": claim and claim.data,
+                "report_data": claim and claim.given["data"],
             }
         )
     return pd.DataFrame(rows)
@@ -52,6 +55,40 @@ def dirac_table(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     table = verdicts.copy()
     table.insert(1, "report", [claims.expected(name, "verdict") for name in table["name"]])
     return table
+
+
+def claims_table(
+    params: Params, vae: pd.DataFrame, curves: Mapping[str, list[float]], claims: Claims
+) -> pd.DataFrame:
+    """Return one row for each numeric claim on a VAE: the report's figure, ours, and whether they agree.
+
+    `curves` are the validation -ELBOs of each epoch. A curve is compared where it is furthest from the
+    report's. A run with other settings than the report's, such as its data, gets no verdict.
+    """
+    rows = []
+    for claim in claims.claims:
+        if claim.run in params.vae:
+            row = vae[vae["run"] == claim.run].iloc[0]
+            ours, expected = _compared(claim, row, curves[claim.run])
+            verdict = _verdict(claim, row, ours, expected)
+            shown = {"claim": claim.id, "what": claim.what, "report": expected, "ours": ours}
+            rows.append({**shown, "tolerance": claim.tolerance, "verdict": verdict})
+    return pd.DataFrame(rows)
+
+
+def _compared(claim: Claim, row: pd.Series[Any], curve: list[float]) -> tuple[Any, Any]:
+    """Return our figure and the report's; of a curve, those of the epoch where they are furthest apart."""
+    if isinstance(claim.expected, list):
+        return max(zip(curve, claim.expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
+    return row[COLUMNS.get(claim.metric, claim.metric)], claim.expected
+
+
+def _verdict(claim: Claim, row: pd.Series[Any], ours: Any, expected: Any) -> str:
+    """Return 'agrees' or 'differs', or what of the report's settings is another here."""
+    other = [key for key, value in claim.given.items() if row[key] != value]
+    if other:
+        return f"other {other[0].replace('_', ' ')}"
+    return "agrees" if isinstance(ours, float) and abs(ours - expected) <= claim.tolerance else "differs"
 
 
 def metrics(params: Params, records: Mapping[str, Record], verdicts: pd.DataFrame) -> dict[str, Any]:

@@ -72,10 +72,8 @@ def estimate(vae: VAE, pixels: Tensor, importance_samples: int, max_memory: int,
     generator = torch.Generator(pixels.device).manual_seed(seed)
     # allocated before the chunks: small results left between large temporaries would fragment the heap
     log_w = torch.empty(len(pixels), importance_samples, device=pixels.device)
-    rows = zip(pixels.split(chunk.images), log_w.split(chunk.images), strict=True)
-    for batch, weights in tqdm(
-        rows, desc="log p(x)", unit="chunk", total=-(-len(pixels) // chunk.images), disable=None
-    ):
+    batches = list(zip(pixels.split(chunk.images), log_w.split(chunk.images), strict=True))
+    for batch, weights in tqdm(batches, desc="log p(x)", unit="chunk", disable=None):
         x = scale(batch)
         q = vae.posterior(x)
         # one call an image, so that an image's noise is the same in whichever chunk it falls
@@ -112,7 +110,7 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
 
 def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
     """Return how many floats decoding and scoring one sample of z holds, at most: all outputs at once."""
-    outputs = [3 * vae.latent, 2 * pixels.shape[1]]  # z and its densities; softplus has two temporaries
+    outputs = [3 * vae.latent, 3 * pixels.shape[1]]  # z and its densities; the temporaries of the pixels' sum
     hooks = [
         module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
         for module in vae.decoder.modules()

@@ -33,7 +33,6 @@ class VaeLearner:
 
     def step(self, batch: Tensor) -> Tensor:
         """Take one step on `batch` (N, D) uint8; return the terms' means (3,) in nats an image."""
-        self.vae.train()
         self.optimizer.zero_grad()
         with self.autocast:
             terms = mean_terms(elbo(self.vae, scale(batch)))
@@ -55,9 +54,11 @@ def mean_terms(bound: Elbo) -> Tensor:
 @torch.no_grad()
 def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
     """Return the terms of `mean_terms` over all of `pixels` (N, D) uint8, one sample of z an image."""
+    training = vae.training
     vae.eval()
     batches = pixels.split(EVALUATION_BATCH)
     sums = [mean_terms(elbo(vae, scale(batch))).double() * len(batch) for batch in batches]
+    vae.train(training)
     return torch.stack(sums).sum(0) / len(pixels)
 
 
