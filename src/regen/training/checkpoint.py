@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,16 @@ def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
 
 def rng_state() -> dict[str, Any]:
     """Return the state of torch's global generators, on the CPU and on each accelerator."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all(), "mps": mps}
 
 
 def set_rng_state(state: Mapping[str, Any]) -> None:
     """Put torch's global generators back where `rng_state` found them."""
     torch.set_rng_state(state["cpu"])
     torch.cuda.set_rng_state_all(state["cuda"])
+    if state["mps"] is not None:
+        torch.mps.set_rng_state(state["mps"])
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,12 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
+            with zipfile.ZipFile(self.path) as archive:  # torch.load does not look at the checksums
+                if part := archive.testzip():
+                    raise zipfile.BadZipFile(f"wrong checksum of {part}")
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # unpickling fails in many ways, and none of them is worth a traceback
-            reason = str(error).splitlines()[0]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"{self.path}: damaged checkpoint ({reason}); remove it to start the run anew"
             ) from None

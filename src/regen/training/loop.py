@@ -104,9 +104,10 @@ def _check_finite(losses: Tensor, plan: Plan, epoch: int) -> None:
 
 def _evaluate(learner: Learner, plan: Plan, epoch: int) -> dict[str, float]:
     """Return the learner's scores, from the same random numbers each epoch, outside the run's stream."""
-    with torch.random.fork_rng():
-        torch.manual_seed(plan.seed)
-        scores = learner.evaluate()
+    state = rng_state()
+    torch.manual_seed(plan.seed)
+    scores = learner.evaluate()
+    set_rng_state(state)
     if not torch.tensor(list(scores.values())).isfinite().all():
         raise RunError(
             f"{plan.run}: a score is not finite after epoch {epoch} with learning_rate "

@@ -61,4 +61,5 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
 
     `x` and `logits` (..., D), broadcast against each other -> (...) nats.
     """
+    logits = logits.to(torch.promote_types(x.dtype, logits.dtype))  # under autocast they are bfloat16
     return (x * logits - softplus(logits)).sum(-1)

@@ -71,16 +71,18 @@ def estimate(vae: VAE, pixels: Tensor, importance_samples: int, max_memory: int,
     chunk = _chunk(vae, pixels[:1], importance_samples, max_memory * MIB)
     generator = torch.Generator(pixels.device).manual_seed(seed)
     # allocated before the chunks: small results left between large temporaries would fragment the heap
-    log_w = torch.empty(len(pixels), importance_samples, device=pixels.device)
-    batches = list(zip(pixels.split(chunk.images), log_w.split(chunk.images), strict=True))
-    for batch, weights in tqdm(batches, desc="log p(x)", unit="chunk", disable=None):
-        x = scale(batch)
+    log_p, bound, ess = torch.empty(3, len(pixels), dtype=torch.float64)
+    starts = range(0, len(pixels), chunk.images)
+    for start in tqdm(starts, desc="log p(x)", unit="chunk", disable=None):
+        here = slice(start, start + chunk.images)
+        x = scale(pixels[here])
         q = vae.posterior(x)
         # one call an image, so that an image's noise is the same in whichever chunk it falls
-        noise = torch.stack([_noise(importance_samples, vae.latent, generator) for _ in batch])
-        for part, columns in zip(noise.split(chunk.samples, 1), weights.split(chunk.samples, 1), strict=True):
-            columns.copy_(log_weights(vae, x, q, part))
-    return summarise(log_w.cpu())
+        noise = torch.stack([_noise(importance_samples, vae.latent, generator) for _ in x])
+        log_w = torch.cat([log_weights(vae, x, q, part) for part in noise.split(chunk.samples, 1)], 1)
+        result = summarise(log_w.cpu())
+        log_p[here], bound[here], ess[here] = result.log_p, result.elbo, result.ess
+    return LogLikelihood(log_p, bound, ess)
 
 
 def _noise(importance_samples: int, latent: int, generator: torch.Generator) -> Tensor:
@@ -95,14 +97,17 @@ class _Chunk:
 
 def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _Chunk:
     """Return how many images, and how many samples of each, fit into `budget` bytes at a time."""
-    noise = 4 * importance_samples * vae.latent
+    kept = (
+        8 * vae.latent + 32
+    )  # of a sample from first to last: noise, twice while it is stacked; float64 weights
+    noise = importance_samples * kept
     sample = 4 * _floats_per_sample(vae, pixels)
     if noise + sample > budget:
         raise InputError(
             f"params.yaml: likelihood.max_memory: {budget // MIB}: too little for K = {importance_samples}; "
             f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
         )
-    pairs = (budget - noise) // (sample + 4 * vae.latent)
+    pairs = (budget - noise) // (sample + kept)
     if pixels.device.type == "cpu":
         pairs = min(pairs, max(1, CPU_CACHE // (4 * pixels.shape[1])))
     return _Chunk(max(1, pairs // importance_samples), max(1, min(importance_samples, pairs)))
@@ -110,7 +115,7 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
 
 def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
     """Return how many floats decoding and scoring one sample of z holds, at most: all outputs at once."""
-    outputs = [3 * vae.latent, 3 * pixels.shape[1]]  # z and its densities; the temporaries of the pixels' sum
+    outputs = [3 * vae.latent, 4 * pixels.shape[1]]  # z and its densities; the temporaries of the pixels' sum
     hooks = [
         module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
         for module in vae.decoder.modules()

@@ -36,7 +36,7 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z|x) for `x` (N, D) in [0, 1]."""
-        mu, logvar = self.encoder(x).chunk(2, dim=-1)
+        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mu, logvar)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -67,5 +67,6 @@ def load_vae(run: VaeRun, shape: tuple[int, ...], weights: Path) -> VAE:
     try:
         vae.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"{weights}: not the weights of this run's networks ({error})") from None
+        reason = " ".join(str(error).split())
+        raise InputError(f"{weights}: not the weights of this run's networks ({reason})") from None
     return vae

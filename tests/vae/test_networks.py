@@ -1,0 +1,142 @@
+import pytest
+import torch
+
+from regen.artifacts import write_tensors
+from regen.data.images import Images
+from regen.errors import InputError
+from regen.vae.networks import build_vae, load_vae
+from regen.vae.observations import observations, scale
+from vae.small import L100, SMALL, vae_of
+
+SHAPE = (1, 28, 28)
+
+
+def test_l100_has_the_report_s_size():
+    vae = build_vae(L100, SHAPE)
+    assert sum(parameter.numel() for parameter in vae.parameters()) == 742_584
+
+
+def test_layers_are_those_of_the_run():
+    run = L100.model_copy(update={"encoder": [7, 5], "decoder": [6], "latent": 3})
+    shapes = [tuple(p.shape) for p in build_vae(run, (2, 3, 4)).parameters() if p.ndim == 2]
+    assert shapes == [(7, 24), (5, 7), (6, 5), (6, 3), (24, 6)]
+
+
+@pytest.mark.parametrize("activation", ["elu", "relu"])
+def test_the_function_is_the_activation_between_the_layers_and_not_at_the_end(activation):
+    vae = vae_of(activation=activation, gain=3.0)
+    w0, b0, w1, b1 = (p.detach().double() for p in vae.decoder.parameters())
+    z = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    hidden = z.double() @ w0.T + b0
+    negative = hidden.exp() - 1 if activation == "elu" else torch.zeros_like(hidden)
+    expected = torch.where(hidden > 0, hidden, negative) @ w1.T + b1
+    assert (expected < 0).any()
+    torch.testing.assert_close(vae.decode(z).double(), expected, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(vae.decode(z).double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_first_half_of_the_encoding_is_mu():
+    vae = vae_of()
+    x = torch.rand(4, 6, generator=torch.Generator().manual_seed(0))
+    q, code = vae.posterior(x), vae.encoder(x)
+    torch.testing.assert_close(q.mu, code[:, :2])
+    torch.testing.assert_close(q.logvar, code[:, 2:])
+
+
+def test_the_shift_moves_all_logits_and_nothing_else():
+    plain, shifted = (vae_of(logit_shift=shift, encoder=[300]) for shift in (0.0, -5.0))
+    z, x = torch.randn(10, 2), torch.rand(10, 6)
+    torch.testing.assert_close(shifted.decode(z), plain.decode(z) - 5, rtol=0, atol=1e-5)
+    assert torch.equal(shifted.posterior(x).mu, plain.posterior(x).mu)
+
+
+def test_gradients_with_and_without_the_shift_s_place_are_those_of_shifted_logits():
+    plain, shifted = (vae_of(logit_shift=shift) for shift in (0.0, -5.0))
+    z = torch.randn(10, 2, generator=torch.Generator().manual_seed(0))
+    (plain.decode(z) - 5).sigmoid().sum().backward()
+    shifted.decode(z).sigmoid().sum().backward()
+    for ours, expected in zip(shifted.decoder.parameters(), plain.decoder.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, expected.grad)
+
+
+def test_the_seed_decides_the_initialisation():
+    one, again, other = (vae_of(seed=seed).decode(torch.ones(1, 2)) for seed in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    write_tensors(path, vae_of(seed=7).state_dict())
+    return path
+
+
+def test_weights_come_back(weights):
+    loaded, z = load_vae(SMALL, (1, 2, 3), weights), torch.randn(5, 2)
+    assert torch.equal(loaded.decode(z), vae_of(seed=7).decode(z))
+
+
+def test_the_shift_is_not_added_to_loaded_weights_again(tmp_path):
+    shifted, z = vae_of(logit_shift=-5.0), torch.zeros(1, 2)
+    write_tensors(tmp_path / "w", shifted.state_dict())
+    run = SMALL.model_copy(update={"logit_shift": -5.0})
+    assert torch.equal(load_vae(run, (1, 2, 3), tmp_path / "w").decode(z), shifted.decode(z))
+
+
+@pytest.mark.parametrize(
+    ("changes", "shape"),
+    [
+        ({"latent": 3}, (1, 2, 3)),
+        ({"decoder": [16, 16]}, (1, 2, 3)),
+        ({"encoder": [17]}, (1, 2, 3)),
+        ({}, (1, 3, 3)),
+    ],
+    ids=str,
+)
+def test_weights_of_another_architecture_are_refused(weights, changes, shape):
+    with pytest.raises(InputError) as caught:
+        load_vae(SMALL.model_copy(update=changes), shape, weights)
+    assert str(caught.value).startswith(f"{weights}: not the weights of this run's networks")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("saved", "asked"), [([6], [6, 6]), ([6, 6], [6])])
+def test_layers_too_few_or_too_many_are_refused(tmp_path, saved, asked):
+    write_tensors(tmp_path / "w", vae_of(decoder=saved).state_dict())
+    with pytest.raises(InputError, match="not the weights of this run's networks"):
+        load_vae(SMALL.model_copy(update={"decoder": asked}), (1, 2, 3), tmp_path / "w")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors"])
+def test_weights_that_cannot_be_read_are_an_input_error(tmp_path, content):
+    path = tmp_path / "weights.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"weights\.safetensors: not a readable safetensors file"):
+        load_vae(SMALL, (1, 2, 3), path)
+
+
+@pytest.fixture
+def every_intensity():
+    return Images(torch.arange(256).to(torch.uint8).reshape(2, 2, 8, 8), None)
+
+
+def test_binary_observations_are_black_and_white_at_one_half(every_intensity):
+    seen = observations(every_intensity, binarize=True)
+    assert seen.shape == (2, 128)
+    assert seen.dtype == torch.uint8
+    assert torch.equal(
+        seen, (every_intensity.pixels.flatten(1) / 255 > 0.5) * torch.tensor(255, dtype=torch.uint8)
+    )
+    assert set(seen.unique().tolist()) == {0, 255}
+    assert set(scale(seen).unique().tolist()) == {0.0, 1.0}
+
+
+def test_other_observations_are_the_intensities(every_intensity):
+    before = every_intensity.pixels.clone()
+    seen = observations(every_intensity, binarize=False)
+    assert torch.equal(seen, before.flatten(1))
+    torch.testing.assert_close(scale(seen).double(), before.flatten(1).double() / 255, rtol=1e-6, atol=0)
+    assert torch.equal(every_intensity.pixels, before)
