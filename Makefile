@@ -5,6 +5,7 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
+export BASE NAME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
@@ -19,7 +20,7 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 	|| { echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -43,10 +44,10 @@ bench: setup  ## time what benchmarks/README.md lists, against a plain loop in t
 	python -m benchmarks
 
 diff: setup  ## Markdown of what changed in metrics and params since BASE (default: main)
-	@python stages/write_diff.py $(BASE)
+	@python stages/write_diff.py "$$BASE"
 
 record: setup  ## keep the results of the last run under results/$(NAME)
-	python stages/record_results.py $(NAME)
+	python stages/record_results.py "$$NAME"
 
 schema: setup  ## export the schema of params.yaml for editors
 	python -m regen.params

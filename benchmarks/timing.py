@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """One line of the result: median seconds of ours, of the plain way (None: there is none), the target."""
+    """One line of the result: median seconds of ours and, where there is one, of the plain way; the target."""
 
     what: str
     seconds: float
     plain_seconds: float | None
+    ratio: float | None
+    """Median of the ratios of neighbouring repeats, which sees both in the same mood of the machine."""
     target: float
     spread: tuple[float, float]
     """Fastest and slowest of our repeats, in seconds."""
@@ -22,7 +24,7 @@ class Timing:
     def row(self) -> str:
         """Return the line as a row of `HEADING`'s table."""
         plain = f"{self.plain_seconds:.3g} s" if self.plain_seconds else ""
-        ratio = f"{self.plain_seconds / self.seconds:.2g}" if self.plain_seconds else ""
+        ratio = f"{self.ratio:.2g}" if self.ratio else ""
         spread = f"{self.spread[0]:.3g} to {self.spread[1]:.3g}"
         return f"| {self.what} | {plain} | {self.seconds:.3g} s ({spread}) | {ratio} | {self.target:g} s |"
 
@@ -43,7 +45,7 @@ def compare(
     plain: Callable[[], object] | None,
     *,
     target: float,
-    repeats: int = 5,
+    repeats: int = 7,
     part: float = 1.0,
     plain_part: float = 1.0,
 ) -> Timing:
@@ -57,5 +59,8 @@ def compare(
         times.append(seconds(ours, 1 / part))
         if plain:
             plain_times.append(seconds(plain, 1 / plain_part))
-    plain_median = statistics.median(plain_times) if plain else None
-    return Timing(what, statistics.median(times), plain_median, target, (min(times), max(times)))
+    spread = (min(times), max(times))
+    if not plain:
+        return Timing(what, statistics.median(times), None, None, target, spread)
+    ratio = statistics.median(slow / fast for slow, fast in zip(plain_times, times, strict=True))
+    return Timing(what, statistics.median(times), statistics.median(plain_times), ratio, target, spread)

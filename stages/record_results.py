@@ -5,6 +5,7 @@ Not a stage of the pipeline: a run worth keeping is recorded by hand (`make reco
 
 import json
 import platform
+import re
 import shutil
 from datetime import date
 from importlib.metadata import version
@@ -37,8 +38,11 @@ def environment() -> dict[str, str | int]:
 
 def record_results(name: str) -> None:
     """Copy params, lock file, metrics, tables and figures to results/NAME, with versions and machine."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `dvc repro` first")
+    made_with = environment()
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree("reports", folder)
@@ -46,7 +50,7 @@ def record_results(name: str) -> None:
         shutil.copy(file, folder)
     page = (folder / "README.md").read_text(encoding="utf-8")
     artifacts.write_text(folder / "README.md", page.replace("(../params.yaml)", "(params.yaml)"))
-    artifacts.write_text(folder / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
 
 
 if __name__ == "__main__":

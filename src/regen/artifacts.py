@@ -124,7 +124,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, json.loads((file.metadata() or {}).get("about", "{}"))
-    except (FileNotFoundError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(
             f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
         ) from None
@@ -144,7 +144,7 @@ def read_metrics(path: Path) -> dict[str, float | int | str]:
     """Return one kind of metrics of a run; InputError where the file is absent."""
     try:
         content: dict[str, float | int | str] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no JSON, or no text at all
         raise InputError(f"{path}: no metrics ({error}); run the stage that makes them") from None
     return content
 
@@ -159,5 +159,5 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Return a history or table; InputError where the file is absent."""
     try:
         return pd.read_csv(path)
-    except (FileNotFoundError, pd.errors.EmptyDataError) as error:
+    except (OSError, ValueError) as error:  # ValueError: empty, ragged, or no text at all
         raise InputError(f"{path}: no table ({error}); run the stage that makes it") from None

@@ -22,6 +22,8 @@ from regen.data.catalog import DATASETS
 from regen.errors import InputError
 
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
+TAKEN = ("dirac",)
+"""Names under which other stages keep their results, where a run's would lie."""
 
 
 def suggest(word: str, known: list[str]) -> str:
@@ -37,6 +39,13 @@ def _known_dataset(name: str) -> str:
     return name
 
 
+def _free_name(name: str) -> str:
+    if name in TAKEN:
+        raise ValueError(f"other results have this name; allowed: any but {', '.join(TAKEN)}")
+    return name
+
+
+RunName = Annotated[str, Field(pattern=RUN_NAME), AfterValidator(_free_name)]
 DatasetName = Annotated[
     str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": sorted(DATASETS)})
 ]
@@ -117,7 +126,7 @@ class Params(Section):
     )
     data: Data
     training: Training
-    vae: dict[Annotated[str, Field(pattern=RUN_NAME)], VaeRun] = Field(min_length=1)
+    vae: dict[RunName, VaeRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
     likelihood: Likelihood
     dirac: Dirac
     figures: Figures
@@ -156,10 +165,13 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _parse(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds; InputError in one line where it is none, or says a thing twice."""
     try:
         with path.open(encoding="utf-8") as file:
             return yaml.load(file, _Loader)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML: {error}") from None
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); run from the repository's root"
@@ -196,19 +208,35 @@ def _explain(error: Any) -> str:
     return f"{key}: {error['input']!r}: {message}" if key else message
 
 
+def _mistyped(errors: list[Any]) -> set[tuple[int | str, ...]]:
+    """Return the keys that are missing because an unknown key beside them was meant to be them."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    return {
+        (*location[:-1], meant)
+        for location in unknown
+        for meant in difflib.get_close_matches(str(location[-1]), _fields_at(location), n=1)
+    }
+
+
+def _mistakes(errors: list[Any]) -> list[Any]:
+    """Leave out a key that is missing where its mistyped form is told of: one mistake, one line."""
+    told = _mistyped(errors)
+    return [error for error in errors if error["type"] != "missing" or error["loc"] not in told]
+
+
 def read_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate `path`.
 
     Raises:
         InputError: one line for each mistake, with file, key, value and what is allowed.
     """
-    content = _parse(path)
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: should hold sections such as seed, data, vae; see profiles/quick.yaml")
     try:
         return Params.model_validate(content)
     except pydantic.ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_explain(e)}" for e in error.errors())) from None
+        raise InputError("\n".join(f"{path}: {_explain(e)}" for e in _mistakes(error.errors()))) from None
 
 
 SCHEMA = Path("params.schema.json")

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from regen.errors import InputError
+from regen.params import read_yaml
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,17 @@ class Claims:
 
 def read_claims(path: Path) -> Claims:
     """Return the claims of `path`; InputError names the one that does not fit."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    claims = []
-    for entry in content["claims"]:
-        try:
-            claims.append(Claim(**entry))
-        except TypeError as error:
-            raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
-    return Claims(tuple(claims))
+    content = read_yaml(path)
+    entries = content.get("claims") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise InputError(f"{path}: should hold a list named claims")
+    return Claims(tuple(_claim(entry, path) for entry in entries))
+
+
+def _claim(entry: Any, path: Path) -> Claim:
+    if not isinstance(entry, dict):
+        raise InputError(f"{path}: {entry!r}: should be a claim, with id, source, run, metric and expected")
+    try:
+        return Claim(**entry)
+    except TypeError as error:
+        raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None

@@ -127,7 +127,7 @@ def _vae_note(table: pd.DataFrame) -> str:
     other = [
         f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
         for _, row in table.iterrows()
-        if row["report_data"] is not None and row["report_data"] != row["data"]
+        if isinstance(row["report_data"], str) and row["report_data"] != row["data"]
     ]
     return (
         f"\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."

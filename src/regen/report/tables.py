@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from regen.artifacts import Metrics
+from regen.errors import InputError
 from regen.params import Params
 from regen.report.claims import Claim, Claims
 
@@ -44,7 +45,7 @@ def vae_table(params: Params, records: Mapping[str, Record], claims: Claims) -> 
                 "importance_samples": likelihood["importance_samples"],
                 "effective_sample_size": likelihood["effective_sample_size"],
                 "test_images": likelihood["images"],
-                "report_data": claim and claim.given["data"],
+                "report_data": claim and claim.given.get("data"),
             }
         )
     return pd.DataFrame(rows)
@@ -73,19 +74,22 @@ def claims_table(
             verdict = _verdict(claim, row, ours, expected)
             shown = {"claim": claim.id, "what": claim.what, "report": expected, "ours": ours}
             rows.append({**shown, "tolerance": claim.tolerance, "verdict": verdict})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["claim", "what", "report", "ours", "tolerance", "verdict"])
 
 
 def _compared(claim: Claim, row: pd.Series[Any], curve: list[float]) -> tuple[Any, Any]:
     """Return our figure and the report's; of a curve, those of the epoch where they are furthest apart."""
     if isinstance(claim.expected, list):
         return max(zip(curve, claim.expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
-    return row[COLUMNS.get(claim.metric, claim.metric)], claim.expected
+    try:
+        return float(row[COLUMNS.get(claim.metric, claim.metric)]), float(claim.expected)
+    except (KeyError, ValueError):
+        raise InputError(f"claims.yaml: {claim.id}: {claim.metric!r} is no number of the VAE table") from None
 
 
 def _verdict(claim: Claim, row: pd.Series[Any], ours: Any, expected: Any) -> str:
     """Return 'agrees' or 'differs', or what of the report's settings is another here."""
-    other = [key for key, value in claim.given.items() if row[key] != value]
+    other = [key for key, value in claim.given.items() if row.get(key) != value]
     if other:
         return f"other {other[0].replace('_', ' ')}"
     return "agrees" if isinstance(ours, float) and abs(ours - expected) <= claim.tolerance else "differs"

@@ -7,9 +7,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from regen.figures import save_figure, use_style
 from regen.vae.networks import VAE
@@ -54,7 +54,8 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 def image_grid(images: Tensor, title: str) -> Figure:
     """Return `images` (N, C, H, W) in [0, 1] in rows of GRID."""
-    grid = make_grid(images, nrow=GRID, padding=1, pad_value=0.5).permute(1, 2, 0)
+    framed = F.pad(images, (1, 1, 1, 1), value=0.5)
+    grid = framed.unflatten(0, (-1, GRID)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     figure, ax = plt.subplots(figsize=(4.5, 4.5 * grid.shape[0] / grid.shape[1] + 0.35))
     ax.imshow(grid.clamp(0, 1))
     ax.set_title(title)

@@ -48,7 +48,8 @@ class VaeLearner:
 
 def mean_terms(bound: Elbo) -> Tensor:
     """Return the means of -ELBO, reconstruction error and KL, (3,) nats an image."""
-    return torch.stack([-bound.value.mean(), -bound.log_likelihood.mean(), bound.kl.mean()])
+    log_likelihood, kl = torch.stack([bound.log_likelihood, bound.kl]).mean(-1)
+    return torch.stack([kl - log_likelihood, -log_likelihood, kl])
 
 
 @torch.no_grad()

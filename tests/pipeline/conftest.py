@@ -1,0 +1,196 @@
+"""A clone of the working tree with tiny settings, in which the real pipeline runs, through DVC, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+REPO = Path(__file__).parents[2]
+NOT_CLONED = ("dvc.lock", "reports/", "results/", "tests/", "benchmarks/")
+
+yaml = YAML()  # round trip: comments stay
+yaml.width = 1000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as DVC resolves it: paths relative to the root."""
+
+    cmd: str
+    deps: list[str]
+    outs: list[str]
+    params: list[str]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A repository of its own, and the environment that keeps commands from touching anything beside it."""
+
+    root: Path
+    env: dict[str, str]
+
+    def run(self, *command: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone; its exit code must be `code`, unless that is None."""
+        done = subprocess.run(
+            [str(word) for word in command], cwd=self.root, env=self.env, capture_output=True, text=True
+        )
+        assert code in (None, done.returncode), f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def dvc(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run `dvc ARGS`."""
+        return self.run(sys.executable, "-m", "dvc", *args, code=code)
+
+    def ran(self, *args: str) -> set[str]:
+        """Run `dvc ARGS` and return the stages that it ran."""
+        return set(re.findall(r"^Running stage '(.*)':$", self.dvc(*args).stdout, re.MULTILINE))
+
+    def python(self, *args: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run `python ARGS`."""
+        return self.run(sys.executable, *args, code=code)
+
+    def git(self, *args: str) -> str:
+        """Run `git ARGS` and return what it prints."""
+        return self.run("git", *args).stdout
+
+    def stages(self) -> dict[str, Stage]:
+        """Return all stages by name, as DVC resolves dvc.yaml with params.yaml."""
+        code = (
+            "import json\nfrom dvc.repo import Repo\n"
+            "print(json.dumps({stage.addressing: {\n"
+            "    'cmd': stage.cmd,\n"
+            "    'deps': [dep.def_path for dep in stage.deps],\n"
+            "    'outs': [out.def_path for out in stage.outs],\n"
+            "    'params': [key for dep in stage.deps for key in getattr(dep, 'params', [])],\n"
+            "} for stage in Repo().index.stages}))"
+        )
+        found: dict[str, Any] = json.loads(self.python("-c", code).stdout)
+        return {name: Stage(**parts) for name, parts in found.items()}
+
+    def content(self, *folders: str) -> dict[str, bytes]:
+        """Return every file below `folders` with its bytes."""
+        files = (path for folder in folders for path in (self.root / folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
+
+    @contextmanager
+    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
+        """Replace `old`, which stands once in a text file, by `new` for a while."""
+        file = self.root / path
+        before = file.read_text()
+        assert before.count(old) == 1, f"{path}: {old!r} stands there {before.count(old)} times"
+        file.write_text(before.replace(old, new))
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+    @contextmanager
+    def changed(self, key: str, value: Any) -> Iterator[None]:
+        """Set the leaf `key` of params.yaml for a while."""
+        file = self.root / "params.yaml"
+        before = file.read_text()
+        params = yaml.load(before)
+        *sections, leaf = key.split(".")
+        section = reduce(getitem, sections, params)
+        assert section[leaf] != value
+        section[leaf] = value
+        yaml.dump(params, file)
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+
+def shrink(params: Any) -> None:
+    """Make a whole run as short as the schema allows, with two VAEs to tell apart."""
+    run = params["vae"]["l100"]
+    run |= {"data": "digits", "encoder": [8], "latent": 2, "decoder": [8], "batch_size": 500, "epochs": 2}
+    params["vae"] = {"l100": run, "small": {**run, "encoder": [8], "latent": 3, "decoder": [8]}}
+    params["data"]["sets"] = ["digits"]
+    params["training"]["checkpoint_every"] = 1
+    params["likelihood"]["importance_samples"] = 5
+    params["dirac"] |= {"seeds": 2, "iterations": 60, "coefficients": [0.1]}
+    params["figures"]["dpi"] = 50
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Return an environment for git, DVC and the stages, all of whose state is below `root`."""
+    foreign = ("GIT_", "DVC_", "REGEN_", "PYTHON")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    person = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    return (
+        env
+        | person
+        | {
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "DVC_SITE_CACHE_DIR": str(root / "site"),
+            "DVC_GLOBAL_CONFIG_DIR": str(root / "global"),
+            "DVC_SYSTEM_CONFIG_DIR": str(root / "system"),
+            "DVC_NO_ANALYTICS": "1",
+            "CI": "1",  # DVC then asks nobody whether it is the newest
+            "REGEN_CACHE": str(root / "cache"),
+            "PYTHONPATH": "src",  # relative: the clone's own code, and in a copy of the clone the copy's
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
+            "OMP_NUM_THREADS": "1",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a clone of the working tree, uncommitted changes included, in which nothing has run."""
+    base = tmp_path_factory.mktemp("pipeline")
+    clone = Clone(base / "regen", environment(base))
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPO, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in listed.stdout.split("\0"):
+        if name and not name.startswith(NOT_CLONED) and (REPO / name).is_file():
+            (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPO / name, clone.root / name)
+    params = yaml.load(clone.root / "params.yaml")
+    shrink(params)
+    yaml.dump(params, clone.root / "params.yaml")
+    clone.git("init", "--quiet", "--initial-branch=main")
+    clone.git("add", "--all")
+    clone.git("commit", "--quiet", "--message=Start")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def reproduced(clone: Clone) -> Clone:
+    """Return the clone after one `dvc repro` from nothing, with everything committed."""
+    clone.dvc("repro")
+    clone.git("add", "--all")
+    clone.git("commit", "--quiet", "--message=Reproduce")
+    return clone
+
+
+@pytest.fixture
+def disturbed(reproduced: Clone) -> Iterator[Clone]:
+    """Return the reproduced clone to a test that changes it; it is put back afterwards."""
+    yield reproduced
+    reproduced.git("checkout", "--quiet", "--", ".")
+    reproduced.dvc("checkout", "--quiet")
+
+
+@pytest.fixture(scope="session")
+def stages(clone: Clone) -> dict[str, Stage]:
+    """Return all stages by name."""
+    return clone.stages()

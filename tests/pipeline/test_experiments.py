@@ -1,0 +1,186 @@
+"""What people do with the pipeline: experiments, diffs, a run that is killed, settings with a mistake."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
+
+
+@pytest.fixture(scope="module")
+def experiment(reproduced):
+    """Return the stages that another learning rate ran, in a copy of the clone; the result is `faster`."""
+    return reproduced.ran("exp", "run", "--temp", "--name", "faster", "-S", "vae.small.learning_rate=0.05")
+
+
+def test_a_learning_rate_in_a_copy(reproduced, experiment):
+    assert experiment == {"check_params", *SMALL, "write_report"}
+    assert reproduced.git("status", "--porcelain") == ""
+
+
+@pytest.mark.usefixtures("experiment")
+def test_differences_of_metrics_and_params(reproduced):
+    metrics = json.loads(reproduced.dvc("metrics", "diff", "faster", "--json").stdout)
+    small = metrics["reports/metrics.json"]
+    assert {name.split(".")[0] for name in small} == {"small"}
+    assert small["small.log_p"]["diff"] != 0
+    params = json.loads(reproduced.dvc("params", "diff", "faster", "--json").stdout)
+    assert params == {
+        "params.yaml": {"vae.small.learning_rate": {"old": 0.05, "new": 0.001, "diff": pytest.approx(-0.049)}}
+    }
+
+
+def test_an_experiment_in_place_keeps_the_comments(disturbed):
+    before = (disturbed.root / "params.yaml").read_text()
+    assert before.count("#") > 10
+    ran = disturbed.ran("exp", "run", "-S", "likelihood.max_memory=100")
+    after = (disturbed.root / "params.yaml").read_text()
+    assert ran == {"check_params"}
+    assert after == before.replace("max_memory: 256", "max_memory: 100")
+
+
+def test_metrics_and_plots_are_shown(reproduced):
+    shown = json.loads(reproduced.dvc("metrics", "show", "--json").stdout)
+    assert set(shown[""]["data"]["reports/metrics.json"]["data"]) == {"l100", "small", "dirac"}
+    plots = json.loads(reproduced.dvc("plots", "show", "--json").stdout)
+    assert set(plots["data"]) == {f"reports/runs/{run}/history.csv" for run in ("l100", "small")}
+    for (plot,) in plots["data"].values():
+        rows = plot["content"]["data"]["values"]
+        assert [row["epoch"] for row in rows] == ["1", "2"]
+        assert all(float(row["valid_negative_elbo"]) > 0 for row in rows)
+
+
+@pytest.mark.usefixtures("experiment")
+def test_what_write_diff_prints(reproduced):
+    text = reproduced.python("stages/write_diff.py", "faster").stdout
+    metrics, params = text.split("### Params")
+    assert re.search(r"\| reports/metrics.json +\| small.log_p +\| -\d", metrics)
+    assert "dirac" not in metrics
+    assert re.search(r"\| params.yaml +\| vae.small.learning_rate +\| 0.05 +\| 0.001 +\|", params)
+
+
+def test_write_diff_where_nothing_changed(reproduced):
+    text = reproduced.python("stages/write_diff.py", "HEAD").stdout
+    assert re.sub(r"\s+", " ", text) == (
+        "## Changes since `HEAD` ### Metrics No changes. ### Params No changes. "
+    )  # fmt: skip
+
+
+def test_write_diff_since_a_revision_without_results(reproduced):
+    text = reproduced.python("stages/write_diff.py", "HEAD~1").stdout
+    assert re.search(r"\| small.log_p +\| - +\| -\d", text)
+
+
+@pytest.mark.parametrize("base", ["mian", "", "--all", "HEAD:params.yaml"])
+def test_write_diff_of_no_revision(reproduced, base):
+    done = reproduced.python("stages/write_diff.py", "--", base, code=2)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"BASE: {base!r}: no revision of this repository")
+
+
+def test_a_killed_run_goes_on_where_it_was(disturbed):
+    """The outputs are those of a run that nobody killed, and no part of a file is left."""
+    checkpoints = disturbed.root.parent / "cache" / "checkpoints"
+    train = ["repro", "--single-item", "train_vae@small"]
+    epochs = 100
+    with disturbed.changed("vae.small.epochs", epochs):
+        state = kill_after_a_checkpoint(disturbed, train, checkpoints)
+        outputs = disturbed.content("models/small", "reports/runs/small")
+        assert set(outputs) <= {"models/small/likelihoods.safetensors", "reports/runs/small/likelihood.json"}
+        assert 0 < len(torch.load(state)["history"]) < epochs
+
+        assert disturbed.ran(*train) == {"train_vae@small"}
+        resumed = disturbed.content("models/small", "reports/runs/small")
+        assert list(checkpoints.iterdir()) == []
+        disturbed.dvc(*train, "--force", "--no-run-cache")
+        assert disturbed.content("models/small", "reports/runs/small") == resumed
+
+
+def kill_after_a_checkpoint(clone, args, checkpoints):
+    """Kill `dvc ARGS` and all that it started, without a warning; return the checkpoint."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "dvc", *args],
+        cwd=clone.root,
+        env=clone.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (states := list(checkpoints.glob("small-*/state.pt"))):
+            assert running.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline, "no checkpoint"
+            time.sleep(0.01)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    return states[0]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (
+            "  max_memory: ",
+            "  max_memori: ",
+            "likelihood.max_memori: unknown key; did you mean 'max_memory'?",
+        ),
+        ("seed: ", "sead: ", "sead: unknown key; did you mean 'seed'?"),
+        (" learning_rate: ", " learning_rte: ", "vae.l100.learning_rte: unknown key; did you mean 'learning"),
+        ("latent: 2\n", "latent: two\n", "vae.l100.latent: 'two': should be a valid integer"),
+        ("  - digits\n", "  - digts\n", "data.sets.0: 'digts': no such data set; did you mean 'digits'?"),
+        (
+            " data: digits\n",
+            " data: digts\n",
+            "vae.l100.data: 'digts': no such data set; did you mean 'digits'?",
+        ),
+        (" data: digits\n", " data: mnist\n", "vae.l100.data: 'mnist': not among data.sets ['digits']"),
+    ],
+)
+def test_a_mistake_ends_at_the_check_before_anything_runs(disturbed, right, wrong, message):
+    before = disturbed.content("data", "models", "reports")
+    file = disturbed.root / "params.yaml"
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong, 1))
+    done = disturbed.dvc("repro", code=255)
+    after = disturbed.content("data", "models", "reports")
+    said = [line for line in done.stderr.splitlines() if "RWLock-file" not in line]  # of the killed run above
+    assert said[0].startswith(f"params.yaml: {message}")
+    assert said[1].startswith("ERROR: failed to reproduce 'check_params'")
+    assert len(said) == 2
+    assert re.findall("Running stage '(.*)'", done.stdout) == ["check_params"]
+    assert after == {name: content for name, content in before.items() if name != "data/params.ok"}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "key"),
+    [
+        ("\nvae:", "\nvea:", "'vae'"),
+        ("  sets:", "  stes:", "'data.sets'"),
+        (" data: digits", " dtaa: digits", "data"),
+    ],
+)
+def test_a_key_that_dvc_itself_needs_is_missed_by_dvc_first(disturbed, right, wrong, key):
+    """It reads dvc.yaml before any stage runs; `make reproduce` checks params.yaml before DVC does."""
+    file = disturbed.root / "params.yaml"
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong, 1))
+    done = disturbed.dvc("repro", code=255)
+    assert re.fullmatch(r"ERROR: failed to parse '.*' in 'dvc.yaml': Could not find .*\n", done.stderr)
+    assert key in done.stderr
+    assert "Running" not in done.stdout

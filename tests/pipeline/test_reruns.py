@@ -1,0 +1,107 @@
+"""What a change runs again, and what it leaves alone.
+
+`dvc status` names the stages that a change reaches directly; those further down run too if their inputs come
+out different, which is not known beforehand. `reached` follows the graph instead, as if every output changed,
+but for that of check_params, which is always the same (`test_the_check_passes_on_nothing_new`). Where a run
+is cheap it is run; test_experiments.py has a learning rate.
+"""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
+L100 = {"train_vae@l100", "estimate_likelihood@l100", "draw_vae@l100"}
+ESTIMATES = {"estimate_likelihood@l100", "estimate_likelihood@small"}
+DRAWN_VAES = {"draw_vae@l100", "draw_vae@small"}
+DIRAC = {"play_dirac", "draw_dirac"}
+CHECK, REPORT = {"check_params"}, {"write_report"}
+
+
+def reached(stages, changed):
+    """Return `changed` and every stage that depends on an output of theirs, near or far."""
+    found, fresh = set(changed), set(changed) - CHECK
+    while fresh:
+        outs = [out for name in fresh for out in stages[name].outs]
+        fresh = {name for name, stage in stages.items() if depends(stage, outs)} - found
+        found |= fresh
+    return found
+
+
+def depends(stage, outs):
+    return any(dep == out or out.startswith(f"{dep}/") for dep in stage.deps for out in outs)
+
+
+def would_run(clone, stages):
+    return reached(stages, json.loads(clone.dvc("status", "--json").stdout))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("vae.small.learning_rate", 0.002, CHECK | SMALL | REPORT),
+        ("vae.l100.epochs", 3, CHECK | L100 | REPORT),
+        ("likelihood.importance_samples", 6, CHECK | ESTIMATES | REPORT),
+        ("likelihood.max_memory", 100, CHECK),
+        ("dirac.coefficients", [0.2], CHECK | DIRAC | REPORT),
+        ("figures.dpi", 60, CHECK | DRAWN_VAES | {"draw_dirac"} | REPORT),
+        ("data.mirror", "https://example.org/", CHECK),
+        ("training.checkpoint_every", 7, CHECK),
+        ("seed", 2, CHECK | SMALL | L100 | DIRAC | REPORT),
+    ],
+)
+def test_settings(reproduced, stages, key, value, expected):
+    with reproduced.changed(key, value):
+        assert would_run(reproduced, stages) == expected
+
+
+def test_a_new_run_leaves_the_others_alone(reproduced):
+    text = (reproduced.root / "params.yaml").read_text()
+    small = re.search(r"  small:\n(    .*\n)+", text)[0]
+    with reproduced.edited("params.yaml", small, small + small.replace("small:", "third:")):
+        third = {name.replace("small", "third") for name in SMALL}
+        assert would_run(reproduced, reproduced.stages()) == CHECK | third | REPORT
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("dirac/game.py", DIRAC | REPORT),
+        ("dirac/figures.py", {"draw_dirac"} | REPORT),
+        ("vae/figures.py", DRAWN_VAES | REPORT),
+        ("vae/likelihood.py", ESTIMATES | REPORT),
+        ("vae/observations.py", SMALL | L100 | REPORT),
+        ("training/loop.py", SMALL | L100 | REPORT),
+        ("data/digits.py", {"fetch_data@digits"} | SMALL | L100 | REPORT),
+        ("report/page.py", REPORT),
+        ("params.py", CHECK),
+        ("artifacts.py", set()),
+    ],
+)
+def test_code(reproduced, stages, module, expected):
+    path = f"src/regen/{module}"
+    first = (reproduced.root / path).read_text().split("\n")[0]
+    with reproduced.edited(path, first, first.replace('"""', '"""Changed. ', 1)):
+        assert would_run(reproduced, stages) == expected
+
+
+def test_claims_are_read_by_the_report_alone(disturbed):
+    with disturbed.edited("claims.yaml", "expected: -95.592", "expected: -90.123"):
+        assert disturbed.ran("repro") == REPORT
+        assert "-90.12" in (disturbed.root / "reports/README.md").read_text()
+
+
+def test_the_check_passes_on_nothing_new(disturbed):
+    """Other settings, the same output: what waits for the check does not run again."""
+    with disturbed.changed("data.mirror", "https://example.org/"):
+        assert disturbed.ran("repro") == CHECK
+
+
+def test_a_second_run_does_nothing(reproduced):
+    done = reproduced.dvc("repro")
+    assert "Running" not in done.stdout
+    assert "Data and pipelines are up to date." in done.stdout
+    assert reproduced.git("status", "--porcelain") == ""

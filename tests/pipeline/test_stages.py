@@ -1,0 +1,205 @@
+"""dvc.yaml against the code: the files that stages hand on, the modules and settings that they depend on."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from regen import artifacts
+from regen.params import read_params
+
+pytestmark = pytest.mark.slow
+
+INTERFACE = {
+    # What every stage shares, and no stage lists: it decides where and how results are written, checked and
+    # reported, and does not change them. If it were listed, adding a run's setting would train all runs anew.
+    "src/regen/params.py",
+    "src/regen/artifacts.py",
+    "src/regen/errors.py",
+    "src/regen/stage.py",
+    "src/regen/cache.py",
+    "src/regen/data/catalog.py",
+}
+WITHOUT_EFFECT = {
+    # Read by a stage, though its result does not depend on them: a change must not run it again.
+    "data/sets",
+    "data/mirror",
+    "training/checkpoint_every",
+    "likelihood/max_memory",
+}
+
+
+def is_empty(module):
+    """Whether a module is a docstring, as most `__init__.py` are."""
+    return all(isinstance(node, ast.Expr) for node in ast.parse(module.read_text()).body)
+
+
+def imports(nodes, root):
+    """Return the files of `regen` that `nodes` import, in functions too, but not for type checkers alone."""
+    files = set()
+    for node in nodes:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            path = root / "src" / name.replace(".", "/")
+            files |= {file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()}
+        files |= imports(ast.iter_child_nodes(node), root)
+    return files
+
+
+def stage_nodes(cmd, root):
+    """Return the statements of the script that `cmd` runs: of its subcommands, only the one that it names."""
+    _, script, *arguments = cmd.split()
+    body = ast.parse((root / script).read_text()).body
+    commands = [node for node in body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    others = [node for node in commands if node.name != arguments[0]]
+    assert not commands or len(others) == len(commands) - 1
+    return [node for node in body if node not in others]
+
+
+def modules(cmd, root):
+    """Return the files of `regen` that the script of `cmd` imports, and what these import, and so on."""
+    found, fresh = set(), imports(stage_nodes(cmd, root), root)
+    while fresh:
+        found |= fresh
+        fresh = set().union(*(imports(ast.parse(file.read_text()).body, root) for file in fresh)) - found
+    return {str(file.relative_to(root)) for file in found if not is_empty(file)}
+
+
+def reads(nodes):
+    """Return what `nodes` read as `params.<section>.<leaf>`, here with slashes; a run counts as `vae`."""
+    found = set()
+    for node in nodes:
+        text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        if text.startswith("params.") and text.replace(".", "").replace("_", "").isalnum():
+            found.add("vae" if text == "params.vae_run" else text.removeprefix("params.").replace(".", "/"))
+        else:
+            found |= reads(ast.iter_child_nodes(node))
+    return found
+
+
+def covers(listed, path):
+    return any(path == entry or path.startswith(f"{entry}/") for entry in listed)
+
+
+def test_outputs_are_where_the_code_writes_them(clone, stages):
+    params = read_params(clone.root / "params.yaml")
+    expected = {
+        "check_params": {Path("data/params.ok")},
+        "play_dirac": {artifacts.trajectories_file(), artifacts.verdicts_file()},
+        "draw_dirac": {artifacts.figures_dir("dirac")},
+        "write_report": {
+            artifacts.REPORT_PAGE,
+            artifacts.REPORT_METRICS,
+            artifacts.table_file("any").parent,
+        },
+    }
+    for name in params.data.sets:
+        expected[f"fetch_data@{name}"] = {artifacts.dataset_file(name)}
+    for run in params.vae:
+        expected |= {
+            f"train_vae@{run}": {
+                artifacts.weights_file(run),
+                artifacts.history_file(run),
+                artifacts.scores_file(run, "training"),
+            },
+            f"estimate_likelihood@{run}": {
+                artifacts.likelihoods_file(run),
+                artifacts.scores_file(run, "likelihood"),
+            },
+            f"draw_vae@{run}": {artifacts.figures_dir(run)},
+        }
+    assert {name: {Path(out) for out in stage.outs} for name, stage in stages.items()} == expected
+
+
+def test_nothing_is_written_but_outputs(reproduced, stages):
+    outs = [out for stage in stages.values() for out in stage.outs]
+    written = reproduced.content("data", "models", "reports")
+    kept_by_git = (".gitkeep", ".gitignore")
+    assert [name for name in written if not covers(outs, name) and not name.endswith(kept_by_git)] == []
+    assert all((reproduced.root / out).exists() for out in outs)
+
+
+def test_every_stage_depends_on_its_script_and_its_modules(clone, stages):
+    missing = {}
+    for name, stage in stages.items():
+        needed = {stage.cmd.split()[1], *modules(stage.cmd, clone.root)} - INTERFACE
+        if "src/regen/figures.py" in needed:
+            needed.add("src/regen/regen.mplstyle")
+        missing[name] = sorted(path for path in needed if not covers(stage.deps, path))
+    assert {name: paths for name, paths in missing.items() if paths} == {}
+
+
+def test_no_stage_depends_on_a_module_that_it_does_not_use(clone, stages):
+    idle = {}
+    for name, stage in stages.items():
+        used = {"src/regen/regen.mplstyle", *modules(stage.cmd, clone.root)}
+        code = [dep for dep in stage.deps if dep.startswith("src/")]
+        idle[name] = [dep for dep in code if not any(covers([dep], path) for path in used)]
+    assert {name: paths for name, paths in idle.items() if paths} == {}
+
+
+def leaves(section, path=()):
+    """Return the paths of all numbers and words in nested sections, such as `dirac/seeds`."""
+    if not isinstance(section, dict):
+        return {"/".join(path)}
+    return set().union(*(leaves(value, (*path, key)) for key, value in section.items()))
+
+
+def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
+    known = leaves(read_params(clone.root / "params.yaml").model_dump())
+    missing = {}
+    for name, stage in stages.items():
+        nodes = stage_nodes(stage.cmd, clone.root)
+        for module in modules(stage.cmd, clone.root) - INTERFACE:
+            nodes += ast.parse((clone.root / module).read_text()).body
+        read = {leaf for leaf in known if covers(reads(nodes), leaf)} - WITHOUT_EFFECT
+        listed = {param.replace(".", "/") for param in stage.params}
+        run = stage.cmd.split()[-1]
+        if f"vae/{run}" in listed or f"models/{run}/weights.safetensors" in stage.deps:
+            listed.add(
+                "vae"
+            )  # its run, that is; with its weights come its settings, since they train it anew
+        missing[name] = sorted(leaf for leaf in read if not covers(listed, leaf))
+    assert {name: some for name, some in missing.items() if some} == {}
+
+
+def test_compiled_code_is_no_dependency(clone):
+    """Else folders of code would change by being imported."""
+    for folder in ("src/regen/data", "src/regen/training", "src/regen/report"):
+        clone.dvc("check-ignore", f"{folder}/__pycache__/module.cpython-311.pyc")
+
+
+def test_every_stage_waits_for_the_check_of_params(stages):
+    """No compute and no download before params.yaml is known to be right."""
+    waiting = {"check_params"}
+    made = {out: name for name, stage in stages.items() for out in stage.outs}
+    for name, stage in stages.items():  # in the file's order, which is the data's
+        before = {made[out] for out in made for dep in stage.deps if covers([dep], out)}
+        if before & waiting:
+            waiting.add(name)
+    assert waiting == set(stages)
+
+
+def test_every_link_of_the_page_leads_somewhere_and_every_figure_is_shown(reproduced):
+    reports = reproduced.root / "reports"
+    page = (reports / "README.md").read_text()
+    links = set(re.findall(r'\]\(([^)]+)\)|src="([^"]+)"', page))
+    targets = {(reports / (one or other)).resolve() for one, other in links}
+    assert [path for path in targets if not path.exists()] == []
+    assert {path.resolve() for path in reports.glob("figures/*/*")} - targets == set()
+
+
+def test_metrics_are_finite(reproduced):
+    files = list(reproduced.root.glob("reports/**/*.json"))
+    assert len(files) == 5
+    for file in files:
+        json.loads(file.read_text(), parse_constant=pytest.fail)

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from regen.data.catalog import DATASETS
+from regen.errors import InputError
+from regen.params import read_params
+from regen.report.claims import read_claims
+
+REPO = Path(__file__).parents[2]
+
+CLAIM = "claims:\n  - {id: a, source: s, run: l100, metric: log_p, expected: -95.6}\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that reads a text as claims.yaml."""
+
+    def read_text(text):
+        (tmp_path / "claims.yaml").write_text(text)
+        return read_claims(tmp_path / "claims.yaml")
+
+    return read_text
+
+
+def test_a_claim_is_found_by_run_and_metric(read):
+    claims = read(CLAIM)
+    assert claims.find("l100", "log_p").id == "a"
+    assert claims.expected("l100", "log_p") == -95.6
+    assert claims.find("l100", "elbo") is None
+    assert claims.expected("l10", "log_p") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CLAIM.replace("expected", "expcted"), "a: .*'expcted'"),
+        (CLAIM.replace("metric: log_p, ", ""), "a: .*'metric'"),
+        (CLAIM.replace("id: a, ", ""), "log_p.*'id'"),
+        (CLAIM.replace("run: l100", "run: l100: 3"), "line 2: not YAML"),
+        ("claims:\n  - just words\n", "just words"),
+        ("sources: {}\n", "claims"),
+        ("", "claims"),
+        ("claims:\n", "claims"),
+    ],
+)
+def test_what_does_not_fit_is_named(read, text, message):
+    with pytest.raises(InputError, match=f"claims.yaml: .*{message}") as caught:
+        read(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(InputError, match=r"claims.yaml: .*No such file"):
+        read_claims(tmp_path / "claims.yaml")
+
+
+def test_our_claims():
+    claims = read_claims(REPO / "claims.yaml").claims
+    assert len({claim.id for claim in claims}) == len(claims) > 20
+    assert len({(claim.run, claim.metric) for claim in claims}) == len(claims)
+    assert {claim.given.get("data") for claim in claims} <= {None, *DATASETS}
+
+
+def test_our_claims_can_be_judged_by_the_paper_profile():
+    """It has their runs, with the settings that the reports used; else no verdict would ever be given."""
+    paper = read_params(REPO / "profiles" / "paper.yaml")
+    numeric = [
+        claim for claim in read_claims(REPO / "claims.yaml").claims if not isinstance(claim.expected, str)
+    ]
+    assert len(numeric) >= 3
+    for claim in numeric:
+        run = paper.vae_run(claim.run).model_dump() | paper.likelihood.model_dump()
+        assert claim.given == {key: run[key] for key in claim.given}
+        assert {"data", "epochs"} <= set(claim.given)
+        assert claim.tolerance > 0

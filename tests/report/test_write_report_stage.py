@@ -1,0 +1,82 @@
+"""The stage as a command, on the records of other stages that are made up."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from regen import artifacts
+
+REPO = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def write_report(params, records, curves, verdicts, monkeypatch, tmp_path, capsys):
+    """Return a function that runs the stage and returns its exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(REPO / "claims.yaml", "claims.yaml")
+    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
+    for run, kinds in records.items():
+        for kind, content in kinds.items():
+            artifacts.write_metrics(artifacts.scores_file(run, kind), content)
+    for run, curve in curves.items():
+        artifacts.write_csv(artifacts.history_file(run), pd.DataFrame({"valid_negative_elbo": curve}))
+    artifacts.write_csv(artifacts.verdicts_file(), verdicts)
+
+    def run():
+        monkeypatch.setattr(sys, "argv", ["write_report.py"])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(REPO / "stages" / "write_report.py"), run_name="__main__")
+        return caught.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+def test_what_it_writes(write_report):
+    assert write_report() == (0, "")
+    written = {str(path) for path in Path("reports").rglob("*") if path.is_file()}
+    assert {path for path in written if not path.startswith("reports/runs/")} == {
+        "reports/README.md",
+        "reports/metrics.json",
+        *(f"reports/tables/{name}.{kind}" for name in ("vae", "claims", "dirac") for kind in ("csv", "md")),
+    }
+    page = Path("reports/README.md").read_text()
+    for name in ("vae", "claims", "dirac"):
+        assert Path(f"reports/tables/{name}.md").read_text().strip() in page
+
+
+def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
+    assert Path("reports/runs/stale/training.json").exists()
+    assert write_report() == (0, "")
+    assert "stale" not in Path("reports/README.md").read_text()
+    assert "stale" not in Path("reports/tables/vae.csv").read_text()
+    assert "stale" not in json.loads(Path("reports/metrics.json").read_text())
+
+
+def test_a_run_without_a_record_is_named(write_report):
+    Path("reports/runs/grey/likelihood.json").unlink()
+    code, message = write_report()
+    assert (code, message.count("\n")) == (2, 1)
+    assert message.startswith("reports/runs/grey/likelihood.json: no metrics (")
+    assert not Path("reports/README.md").exists()
+
+
+def test_a_claim_that_does_not_fit_is_named(write_report):
+    Path("claims.yaml").write_text("claims:\n  - {id: odd, run: l100}\n")
+    code, message = write_report()
+    assert (code, message.count("\n")) == (2, 1)
+    assert message.startswith("claims.yaml: odd: ")
+
+
+def test_the_same_records_give_the_same_bytes(write_report):
+    contents = set()
+    for _ in range(2):
+        write_report()
+        files = sorted(path for path in Path("reports").rglob("*") if path.is_file())
+        contents.add(tuple(path.read_bytes() for path in files))
+    assert len(contents) == 1
