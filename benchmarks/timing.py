@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """One line of the result: median seconds of ours and, where there is one, of the plain way; the target."""
+    """One line of the result: median seconds of ours and of the plain way, where there is one."""
 
     what: str
     seconds: float

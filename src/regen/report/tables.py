@@ -81,10 +81,10 @@ def _compared(claim: Claim, row: pd.Series[Any], curve: list[float]) -> tuple[An
     """Return our figure and the report's; of a curve, those of the epoch where they are furthest apart."""
     if isinstance(claim.expected, list):
         return max(zip(curve, claim.expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
-    try:
-        return float(row[COLUMNS.get(claim.metric, claim.metric)]), float(claim.expected)
-    except (KeyError, ValueError):
-        raise InputError(f"claims.yaml: {claim.id}: {claim.metric!r} is no number of the VAE table") from None
+    column = COLUMNS.get(claim.metric, claim.metric)
+    if column not in row or isinstance(claim.expected, str):
+        raise InputError(f"claims.yaml: {claim.id}: {claim.metric!r} is no number of the VAE table")
+    return row[column], claim.expected
 
 
 def _verdict(claim: Claim, row: pd.Series[Any], ours: Any, expected: Any) -> str:
