@@ -78,7 +78,7 @@ def play_plainly(run: Configuration, start: np.ndarray, iterations: int) -> np.n
     return np.array(path)
 
 
-def measure() -> Timing:
+def measure() -> list[Timing]:
     """Time all runs; assert first that both ways play the same games."""
     runs, start = configurations(SETTINGS), draw_starts(SETTINGS, 1)[:, 0]
     theta = play(SETTINGS, 1).theta[:, 0, : SHORT + 1]
@@ -87,7 +87,7 @@ def measure() -> Timing:
         paths = np.array([play_plainly(run, start, SHORT) for run in runs])
         assert np.abs(paths - theta).max() < 1e-5
 
-    return compare(
+    timing = compare(
         f"20 Dirac runs, {SETTINGS.iterations} iterations, 1 seed",
         lambda: play(SETTINGS, 1),
         plain,
@@ -95,8 +95,10 @@ def measure() -> Timing:
         repeats=3,
         plain_part=SHORT / SETTINGS.iterations,
     )
+    return [timing]
 
 
 if __name__ == "__main__":
     print(HEADING)
-    print(measure().row())
+    for timing in measure():
+        print(timing.row())

@@ -53,5 +53,5 @@ def read_dataset(path: Path) -> Dataset:
         if f"{split}.pixels" in tensors
     }
     if not splits or "name" not in about:
-        raise InputError(f"{path}: not a data set of fetch_data; run `dvc repro` again")
+        raise InputError(f"{path}: not a data set; make it anew: dvc repro --force fetch_data@{path.stem}")
     return Dataset(about["name"], splits, about.get("source", "unknown"))
