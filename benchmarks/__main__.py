@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
-import torch
-
 from benchmarks import dirac, vae
 from benchmarks.timing import HEADING, Timing, compare
+from regen.environment import environment
+from regen.training.device import select_device
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,20 +23,12 @@ def measure_nothing() -> list[Timing]:
     return [compare("`dvc repro` with nothing to do", repro, None, target=3.0)]
 
 
-def processor() -> str:
-    """Return the processor's name, as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def main() -> None:
-    device = (
-        torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
+    made_with = environment(select_device("auto"))
+    print(
+        ", ".join(f"{key}: {made_with[key]}" for key in ("processor", "threads", "device", "torch", "python"))
     )
-    print(f"{processor()}, {device}; torch {torch.__version__}, Python {platform.python_version()}\n")
+    print()
     print(HEADING)
     for measure in (vae.measure, dirac.measure, measure_nothing):
         for timing in measure():

@@ -104,7 +104,7 @@ def _cell(cell: Any) -> str:
         return str(cell)
     if number == round(number) or abs(number) >= 1000:
         return f"{number:.0f}"
-    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.5g}"
+    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.3g}"
 
 
 def dirac_markdown(table: pd.DataFrame) -> str:
