@@ -8,6 +8,9 @@ The images are random with the density of MNIST's ink: the time does not depend 
 from __future__ import annotations
 
 import math
+import resource
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from torch.distributions import Bernoulli, Normal
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.timing import HEADING, Timing, compare
-from regen.params import VaeRun, read_params
+from regen.params import Params, VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, select_device
 from regen.training.loop import Plan, fit
@@ -105,12 +108,28 @@ def time_epoch(run: VaeRun, vae: VAE) -> Timing:
     return compare(what, ours, lambda: train_plainly(pixels, run), target=3.0)
 
 
+def peak_memory() -> float:
+    """Return the peak memory in GB of a process of its own that estimates log p(x) of all TEST images."""
+    command = [sys.executable, "-m", "benchmarks.vae", "--memory"]
+    root = Path(__file__).parent.parent
+    return float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak_memory() -> None:
+    """Print this process's peak memory in GB after the estimate of all TEST images."""
+    params, _, vae = subject()
+    estimate(vae, ink(TEST).to(next(vae.parameters()).device), K, params.likelihood.max_memory, 1)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB on Linux
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9)
+
+
 def time_likelihood(vae: VAE, max_memory: int) -> Timing:
     """Time log p(x) of 10,000 images with K = 200."""
+    peak = peak_memory()
     pixels = ink(MEASURED_TEST).to(next(vae.parameters()).device)
     few = ink(PLAIN_TEST)
     return compare(
-        f"log-likelihood of 10,000 images, K={K}",
+        f"log-likelihood of 10,000 images, K={K} (timed on {MEASURED_TEST:,}); peak memory {peak:.2f} GB",
         lambda: estimate(vae, pixels, K, max_memory, 1),
         lambda: estimate_plainly(few, K),
         target=15.0,
@@ -119,17 +138,22 @@ def time_likelihood(vae: VAE, max_memory: int) -> Timing:
     )
 
 
-def measure() -> list[Timing]:
-    """Return both timings, with `l100` as the paper profile has it."""
+def subject() -> tuple[Params, VaeRun, VAE]:
+    """Return the paper profile, its run `l100`, and the freshly initialised model."""
     params = read_params(Path(__file__).parent.parent / "profiles" / "paper.yaml")
-    device = select_device(params.device)
     run = params.vae_run("l100")
     torch.manual_seed(1)
-    vae = build_vae(run, (1, 28, 28)).to(device)
+    return params, run, build_vae(run, (1, 28, 28)).to(select_device(params.device))
+
+
+def measure() -> list[Timing]:
+    """Return both timings, with `l100` as the paper profile has it."""
+    params, run, vae = subject()
     return [time_epoch(run, vae), time_likelihood(vae, params.likelihood.max_memory)]
 
 
 if __name__ == "__main__":
-    print(HEADING)
-    for timing in measure():
-        print(timing.row())
+    if "--memory" in sys.argv:
+        print_peak_memory()
+    else:
+        print("\n".join([HEADING, *(timing.row() for timing in measure())]))

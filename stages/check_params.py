@@ -9,8 +9,12 @@ PASSED = Path("data/params.ok")
 
 
 def check_params() -> None:
-    """Refuse a params.yaml with mistakes, one line for each."""
-    read_params()
+    """Refuse a params.yaml with mistakes, one line for each, or with a device that is not there."""
+    params = read_params()
+    if params.device not in ("auto", "cpu"):
+        from regen.training.device import select_device  # torch takes seconds to import, and is rarely needed
+
+        select_device(params.device)
     PASSED.parent.mkdir(exist_ok=True)
     # always the same content: stages that wait for this file do not run again because another number changed
     PASSED.write_text("params.yaml follows the schema\n")

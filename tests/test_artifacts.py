@@ -192,6 +192,15 @@ def test_metrics_come_back_in_full_precision(tmp_path):
     assert list(json.loads((tmp_path / "m.json").read_text())) == list(metrics)
 
 
+def test_a_word_in_a_column_leaves_its_numbers_numbers(tmp_path):
+    """As it was once not: every game's rate became text when one game ran off."""
+    path = tmp_path / "verdicts.csv"
+    write_csv(path, pd.DataFrame({"name": ["nan", "b", "c"], "rate": [-0.25, "not finite", 3]}, dtype=object))
+    back = read_csv(path)
+    assert back["rate"].tolist() == [-0.25, "not finite", 3.0]
+    assert back["name"].tolist()[1:] == ["b", "c"]
+
+
 def test_tables_come_back(tmp_path):
     table = pd.DataFrame(
         {"name": ["a", "b, c"], "loss": [1 / 3, 1e-21], "epochs": [1, 2], "ema": [None, 0.998]}

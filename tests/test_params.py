@@ -114,6 +114,10 @@ def test_keys(refused, right, wrong, message):
     [
         ("seed: 1", "seed: -1", "seed: -1: should be greater than or equal to 0"),
         ("seed: 1", "seed: 1.0", "seed: 1.0: should be a valid integer"),
+        ("seed: 1", f"seed: {2**63}", f"seed: {2**63}: should be less than {2**63}"),
+        ("[digits]", "[digits, digits]", "data.sets: ['digits', 'digits']: nothing may stand there twice"),
+        ("[0.01, 0.1]", "[0.1, 0.1]", "dirac.coefficients: [0.1, 0.1]: nothing may stand there twice"),
+        ("seeds: 16", "seeds: 1001", "dirac.seeds: 1001: should be less than or equal to 1000"),
         ("seed: 1", "seed: true", "seed: True: should be a valid integer"),
         ("seed: 1", "seed: null", "seed: None: should be a valid integer"),
         ("device: auto", "device: gpu", "device: 'gpu': should be 'auto', 'cpu', 'cuda' or 'mps'"),

@@ -90,7 +90,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def publish(part: Path, path: Path) -> None:
     """Sync the finished file `part` to disk and rename it to `path`, on the same file system."""
-    with part.open("rb") as file:
+    with part.open("r+b") as file:  # Windows syncs only what is open for writing
         os.fsync(file.fileno())
     umask = os.umask(0)
     os.umask(umask)
@@ -155,9 +155,17 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False, float_format="%.9g")
 
 
+def _number(cell: object) -> object:
+    """Return the number in a text cell: pandas reads a column with one word in it as text throughout."""
+    try:
+        return float(cell) if isinstance(cell, str) and cell[:1] in "+-.0123456789" else cell
+    except ValueError:
+        return cell
+
+
 def read_csv(path: Path) -> pd.DataFrame:
     """Return a history or table; InputError where the file is absent."""
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path).map(_number)
     except (OSError, ValueError) as error:  # ValueError: empty, ragged, or no text at all
         raise InputError(f"{path}: no table ({error}); run the stage that makes it") from None

@@ -13,7 +13,7 @@ def cache_dir() -> Path:
     nothing counts as not set; so does a relative XDG_CACHE_HOME, as its specification asks.
 
     Raises:
-        InputError: REGEN_CACHE is not an absolute path.
+        InputError: REGEN_CACHE is not an absolute path, or is needed where there is no home folder.
     """
     if own := os.environ.get("REGEN_CACHE"):
         path = Path(own).expanduser()
@@ -21,4 +21,9 @@ def cache_dir() -> Path:
             raise InputError(f"REGEN_CACHE: {own!r}: should be an absolute path, or unset")
         return path
     shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "regen"
+    if shared.is_absolute():
+        return shared / "regen"
+    try:
+        return Path.home() / ".cache" / "regen"
+    except RuntimeError:
+        raise InputError("REGEN_CACHE: not set, and no home folder; should be an absolute path") from None

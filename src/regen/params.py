@@ -46,6 +46,14 @@ def _free_name(name: str) -> str:
 
 
 RunName = Annotated[str, Field(pattern=RUN_NAME), AfterValidator(_free_name)]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("nothing may stand there twice")
+    return values
+
+
 DatasetName = Annotated[
     str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": sorted(DATASETS)})
 ]
@@ -63,7 +71,9 @@ class Section(BaseModel):
 class Data(Section):
     """Which data sets to prepare, and where to look for the downloads first."""
 
-    sets: list[DatasetName] = Field(min_length=1, description="data sets that fetch_data prepares")
+    sets: Annotated[list[DatasetName], AfterValidator(_distinct)] = Field(
+        min_length=1, description="data sets that fetch_data prepares"
+    )
     mirror: str | None = Field(description="URL or folder tried before the public mirrors")
 
 
@@ -98,11 +108,11 @@ class Likelihood(Section):
 class Dirac(Section):
     """The Dirac GAN: a point theta against a linear critic."""
 
-    seeds: Count = Field(description="starts of each of the runs, drawn anew")
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(description="starts of each run; 3 MB of memory each")
     iterations: Count = Field(description="one critic step, then one generator step, each")
     learning_rate: Positive = Field(description="of both players' gradient steps")
     start_scale: Positive = Field(description="standard deviation of the three starting values")
-    coefficients: list[Positive] = Field(
+    coefficients: Annotated[list[Positive], AfterValidator(_distinct)] = Field(
         min_length=1, description="weights of the penalty; each is tried with R1 and with GP"
     )
     ema: Annotated[float, Field(gt=0, lt=1)] = Field(description="decay of the average of theta")
@@ -117,7 +127,7 @@ class Figures(Section):
 class Params(Section):
     """The whole of `params.yaml`."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(description="the only source of randomness")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(description="the only source of randomness")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         description="auto: an accelerator where there is one"
     )
@@ -149,7 +159,7 @@ class Params(Section):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as DVC reads it: 3e-4 is a number, and a key that stands twice is a mistake."""
+    """YAML in which, as for DVC, 3e-4 is a number, and a key that stands twice is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key) for key, _ in node.value]

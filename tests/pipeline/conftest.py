@@ -117,6 +117,7 @@ class Clone:
 
 def shrink(params: Any) -> None:
     """Make a whole run as short as the schema allows, with two VAEs to tell apart."""
+    params["device"] = "cpu"
     run = params["vae"]["l100"]
     run |= {"data": "digits", "encoder": [8], "latent": 2, "decoder": [8], "batch_size": 500, "epochs": 2}
     params["vae"] = {"l100": run, "small": {**run, "encoder": [8], "latent": 3, "decoder": [8]}}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from regen.errors import InputError
+from regen.errors import InputError, RunError
 from regen.training.checkpoint import Checkpoint, fingerprint, rng_state, set_rng_state
 
 STATE = {
@@ -128,10 +128,16 @@ def test_a_disk_that_fills_up_leaves_the_last(saved, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", write_half)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match=r"No space left.*REGEN_CACHE"):
         saved.save({"history": []})
     monkeypatch.undo()
     assert_last_good(saved)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match=r"cannot be written.*REGEN_CACHE"):
+        Checkpoint(tmp_path / "file" / "folder").save(STATE)
 
 
 def test_a_half_written_file_of_a_killed_process_is_no_checkpoint(checkpoint):
@@ -145,10 +151,10 @@ def test_a_half_written_file_of_a_killed_process_is_no_checkpoint(checkpoint):
 
 def test_the_random_stream_goes_on_where_it_was(saved):
     torch.manual_seed(5)
-    saved.save({"rng": rng_state()})
+    saved.save({"rng": rng_state(torch.device("cpu"))})
     expected = torch.rand(10)
     torch.rand(3)
-    set_rng_state(saved.load()["rng"])
+    set_rng_state(saved.load()["rng"], torch.device("cpu"))
     assert torch.equal(torch.rand(10), expected)
 
 

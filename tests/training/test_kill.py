@@ -131,6 +131,7 @@ def contents(root):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="os.waitid is not on this system")
 def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(tmp_path):
     whole, killed = Workplace(tmp_path / "whole"), Workplace(tmp_path / "killed")
     whole.finish()

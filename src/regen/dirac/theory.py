@@ -13,7 +13,7 @@ equilibrium attracts at the rate log(radius) an iteration, above 1 it repels, at
 attracts nor repels and terms of higher order have the last word.
 
 - Without a penalty the (psi0, theta) block has determinant 1 and trace 2 - h^2 m^2: two conjugate eigenvalues
-  of modulus exactly 1 as long as h m <= 2. The alternating step turns without spiralling. For w1 this is all
+  of modulus exactly 1 as long as h m < 2. The alternating step turns without spiralling. For w1 this is all
   there is: the game is linear and circles for ever. For jsd the curvature adds a pull so weak that it is
   algebraic: the distance falls like 1/sqrt(iterations), by one or two percent in 5000.
 - R1 shrinks psi0: the determinant becomes 1 - 2hc, the radius sqrt(1 - 2hc) as long as the eigenvalues are

@@ -29,7 +29,7 @@ DIRAC_HEADINGS = {
     "report": "the report says",
     "verdict": "verdict",
     "agreement": "seeds that agree",
-    "rate_per_1000": "log distance per 1000 iterations",
+    "rate_per_1000": "change of log distance per 1000 iterations",
     "final_distance": "final distance",
     "worst_distance": "worst distance",
     "verdict_ema": "verdict on the average",
@@ -62,12 +62,7 @@ the tables also as CSV in [tables/](tables).
 Nats an image; ESS: effective sample size of the K importance weights; s.e.: standard error over the test
 images.{vae_note}
 
-{claims_table}
-
-'Other data' (or epochs, ...): no verdict, since the report's figure was made with another setting. A curve is
-compared at the epoch where the two are furthest apart.
-
-{vae_figures}
+{claims}{vae_figures}
 
 ## The Dirac GAN
 
@@ -88,6 +83,14 @@ converges from nearby, above 1 it cannot.
 </details>
 """
 
+CLAIMS = """\
+{table}
+
+'Other data' (or epochs, ...): no verdict, since the report's figure was made with another setting. A curve is
+compared at the epoch where the two are furthest apart.
+
+"""
+
 
 def markdown(table: pd.DataFrame, headings: Mapping[str, str]) -> str:
     """Return the columns that `headings` names as a Markdown table of short numbers."""
@@ -98,13 +101,11 @@ def markdown(table: pd.DataFrame, headings: Mapping[str, str]) -> str:
 def _cell(cell: Any) -> str:
     if cell is None or pd.isna(cell):
         return ""
-    try:
-        number = float(cell)
-    except ValueError:
+    if not isinstance(cell, int | float):
         return str(cell)
-    if number == round(number) or abs(number) >= 1000:
-        return f"{number:.0f}"
-    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.3g}"
+    if cell == round(cell) or abs(cell) >= 1000:
+        return f"{cell:.0f}"
+    return f"{cell:.2f}" if abs(cell) >= 1 else f"{cell:.3g}"
 
 
 def dirac_markdown(table: pd.DataFrame) -> str:
@@ -160,7 +161,7 @@ def page(params: Params, vae: pd.DataFrame, claims: pd.DataFrame, dirac: pd.Data
         seed=params.seed,
         vae_table=vae_markdown(vae),
         vae_note=_vae_note(vae),
-        claims_table=claims_markdown(claims),
+        claims="" if claims.empty else CLAIMS.format(table=claims_markdown(claims)),
         vae_figures=_vae_figures(params),
         starts=params.dirac.seeds,
         games=len(dirac),

@@ -19,7 +19,7 @@ import torch
 
 from regen.artifacts import atomic_path
 from regen.cache import cache_dir
-from regen.errors import InputError
+from regen.errors import InputError, RunError
 
 
 def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
@@ -30,18 +30,19 @@ def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def rng_state() -> dict[str, Any]:
-    """Return the state of torch's global generators, on the CPU and on each accelerator."""
-    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all(), "mps": mps}
+def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the states of torch's global generators: the CPU's, and the one that `device` has."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        state[device.type] = torch.get_device_module(device).get_rng_state()
+    return state
 
 
-def set_rng_state(state: Mapping[str, Any]) -> None:
+def set_rng_state(state: Mapping[str, torch.Tensor], device: torch.device) -> None:
     """Put torch's global generators back where `rng_state` found them."""
     torch.set_rng_state(state["cpu"])
-    torch.cuda.set_rng_state_all(state["cuda"])
-    if state["mps"] is not None:
-        torch.mps.set_rng_state(state["mps"])
+    if device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(state[device.type])
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,16 @@ class Checkpoint:
         return self.folder / "state.pt"
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Publish `state`, nested dicts and lists of tensors, numbers and strings, in place of the last."""
-        with atomic_path(self.path) as part:
-            torch.save(dict(state), part)
+        """Publish `state`, nested dicts and lists of tensors, numbers and strings, in place of the last.
+
+        Raises:
+            RunError: the cache folder cannot be written to.
+        """
+        try:
+            with atomic_path(self.path) as part:
+                torch.save(dict(state), part)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error}); name another REGEN_CACHE") from None
 
     def load(self) -> dict[str, Any] | None:
         """Return the last good state, or None where there is none.

@@ -63,7 +63,7 @@ def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> p
         RunError: the loss or a score is not finite; the last good checkpoint is kept.
     """
     torch.manual_seed(plan.seed)
-    history = _resume(learner, checkpoint)
+    history = _resume(learner, checkpoint, data.device)
     steps = -(-len(data) // plan.batch_size)
     with tqdm(
         total=plan.epochs * steps, initial=len(history) * steps, desc=plan.run, unit="step", disable=None
@@ -71,9 +71,9 @@ def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> p
         for epoch in range(len(history) + 1, plan.epochs + 1):
             means = _train_epoch(learner, data, plan, epoch, bar)
             scores = {f"train_{name}": mean for name, mean in zip(learner.terms, means, strict=True)}
-            history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch)})
+            history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch, data.device)})
             if epoch % plan.checkpoint_every == 0 or epoch == plan.epochs:
-                _save(learner, history, checkpoint)
+                _save(learner, history, checkpoint, data.device)
     return pd.DataFrame(history)
 
 
@@ -88,7 +88,7 @@ def _train_epoch(learner: Learner, data: Tensor, plan: Plan, epoch: int, bar: tq
             bar.set_postfix({"epoch": epoch, learner.terms[0]: f"{terms[i, 0]:.4g}"}, refresh=False)
     _check_finite(terms[:, 0], plan, epoch)
     sizes = torch.tensor([len(batch) for batch in batches], device=data.device)
-    return ((terms * sizes[:, None]).double().sum(0) / len(data)).tolist()
+    return ((terms * sizes[:, None]).cpu().double().sum(0) / len(data)).tolist()
 
 
 def _check_finite(losses: Tensor, plan: Plan, epoch: int) -> None:
@@ -98,36 +98,38 @@ def _check_finite(losses: Tensor, plan: Plan, epoch: int) -> None:
         step = (epoch - 1) * len(losses) + int(bad[0]) + 1
         raise RunError(
             f"{plan.run}: the loss is not finite at step {step} (epoch {epoch}) with learning_rate "
-            f"{plan.learning_rate:g}; the last good checkpoint is kept. Try a smaller learning_rate."
+            f"{plan.learning_rate:g}; a checkpoint of an earlier epoch is kept. Try a smaller learning_rate."
         )
 
 
-def _evaluate(learner: Learner, plan: Plan, epoch: int) -> dict[str, float]:
+def _evaluate(learner: Learner, plan: Plan, epoch: int, device: torch.device) -> dict[str, float]:
     """Return the learner's scores, from the same random numbers each epoch, outside the run's stream."""
-    state = rng_state()
+    state = rng_state(device)
     torch.manual_seed(plan.seed)
     scores = learner.evaluate()
-    set_rng_state(state)
+    set_rng_state(state, device)
     if not torch.tensor(list(scores.values())).isfinite().all():
         raise RunError(
             f"{plan.run}: a score is not finite after epoch {epoch} with learning_rate "
-            f"{plan.learning_rate:g}: {scores}; the last good checkpoint is kept. Try a smaller one."
+            f"{plan.learning_rate:g}: {scores}; a checkpoint of an earlier epoch is kept. Try a smaller one."
         )
     return scores
 
 
-def _resume(learner: Learner, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+def _resume(learner: Learner, checkpoint: Checkpoint, device: torch.device) -> list[dict[str, Any]]:
     """Restore the learner and the generators from `checkpoint`; return the history so far."""
     state = checkpoint.load()
     if state is None:
         return []
     for name, part in learner.stateful().items():
         part.load_state_dict(state["parts"][name])
-    set_rng_state(state["rng"])
+    set_rng_state(state["rng"], device)
     history: list[dict[str, Any]] = state["history"]
     return history
 
 
-def _save(learner: Learner, history: list[dict[str, Any]], checkpoint: Checkpoint) -> None:
+def _save(
+    learner: Learner, history: list[dict[str, Any]], checkpoint: Checkpoint, device: torch.device
+) -> None:
     parts = {name: part.state_dict() for name, part in learner.stateful().items()}
-    checkpoint.save({"parts": parts, "rng": rng_state(), "history": history})
+    checkpoint.save({"parts": parts, "rng": rng_state(device), "history": history})

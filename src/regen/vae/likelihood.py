@@ -97,9 +97,8 @@ class _Chunk:
 
 def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _Chunk:
     """Return how many images, and how many samples of each, fit into `budget` bytes at a time."""
-    kept = (
-        8 * vae.latent + 32
-    )  # of a sample from first to last: noise, twice while it is stacked; float64 weights
+    # kept of each sample to the end of a chunk: its noise (twice, while it is stacked) and float64 weights
+    kept = 8 * vae.latent + 32
     noise = importance_samples * kept
     sample = 4 * _floats_per_sample(vae, pixels)
     if noise + sample > budget:

@@ -26,9 +26,6 @@ class Posterior(Protocol):
     def sample(self, noise: Tensor) -> Sample:
         """Map standard normal `noise` (N, D) to samples and their log-densities."""
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log q(z|x) in nats: (N, D) -> (N,)."""
-
     def kl(self, sample: Sample) -> Tensor:
         """Return KL(q || N(0, I)) in nats, (N,): in closed form, or estimated on `sample`."""
 

@@ -58,7 +58,7 @@ def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
     training = vae.training
     vae.eval()
     batches = pixels.split(EVALUATION_BATCH)
-    sums = [mean_terms(elbo(vae, scale(batch))).double() * len(batch) for batch in batches]
+    sums = [mean_terms(elbo(vae, scale(batch))).cpu().double() * len(batch) for batch in batches]
     vae.train(training)
     return torch.stack(sums).sum(0) / len(pixels)
 
