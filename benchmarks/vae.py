@@ -119,8 +119,12 @@ def print_peak_memory() -> None:
     """Print this process's peak memory in GB after the estimate of all TEST images."""
     params, _, vae = subject()
     estimate(vae, ink(TEST).to(next(vae.parameters()).device), K, params.likelihood.max_memory, 1)
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB on Linux
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9)
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: getrusage would count what the parent held before it started this process
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        print(int(peak.split()[1]) * 1024 / 1e9)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9)
 
 
 def time_likelihood(vae: VAE, max_memory: int) -> Timing:
