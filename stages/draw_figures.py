@@ -25,7 +25,7 @@ def vae(name: str) -> None:
         observations(test, run.binarize),
         shape,
         artifacts.read_csv(artifacts.history_file(name)),
-        title=f"{name} on {run.data}{' (binarized)' if run.binarize else ''}",
+        title=f"{name} on {run.data_label}",
         folder=artifacts.figures_dir(name),
         dpi=params.figures.dpi,
     )

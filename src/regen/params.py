@@ -97,6 +97,12 @@ class VaeRun(Section):
     batch_size: Count = Field(description="images a step")
     epochs: Count = Field(description="passes over the training images")
 
+    @property
+    def data_label(self) -> str:
+        """What to call the data beside a figure: says so where binarizing changes it."""
+        changed = self.binarize and not DATASETS[self.data].binary
+        return f"{self.data} (binarized)" if changed else self.data
+
 
 class Likelihood(Section):
     """Importance sampling of log p(x) on the test images."""

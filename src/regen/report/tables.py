@@ -33,9 +33,7 @@ def vae_table(params: Params, records: Mapping[str, Record], claims: Claims) -> 
         rows.append(
             {
                 "run": name,
-                "data": f"{run.data} (binarized)"
-                if run.binarize and run.data != "binarized_mnist"
-                else run.data,
+                "data": run.data_label,
                 "epochs": training["epochs"],
                 "valid_negative_elbo": training["valid_negative_elbo"],
                 "report_valid_negative_elbo": claims.expected(name, "valid_negative_elbo"),
