@@ -106,7 +106,8 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
             f"params.yaml: likelihood.max_memory: {budget // MIB}: too little for K = {importance_samples}; "
             f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
         )
-    pairs = (budget - noise) // (sample + kept)
+    # a quarter stays free: the allocator cannot reuse at once all that is freed within a chunk
+    pairs = (budget * 3 // 4 - noise) // (sample + kept)
     if pixels.device.type == "cpu":
         pairs = min(pairs, max(1, CPU_CACHE // (4 * pixels.shape[1])))
     return _Chunk(max(1, pairs // importance_samples), max(1, min(importance_samples, pairs)))
