@@ -21,7 +21,8 @@ from torch.distributions import Bernoulli, Normal
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.timing import HEADING, Timing, compare
-from regen.params import Params, VaeRun, read_params
+from regen.params import Params, read_params
+from regen.sections import VaeRun
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, select_device
 from regen.training.loop import Plan, fit
@@ -96,7 +97,7 @@ def time_epoch(run: VaeRun, vae: VAE) -> Timing:
     """Time one epoch of 50,000 images: shuffling, all steps, the bookkeeping, and a checkpoint."""
     device = next(vae.parameters()).device
     train, valid = ink(TRAIN).to(device), ink(10).to(device)
-    plan = Plan("l100", 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1)
+    plan = Plan("l100", 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1, shown_epochs=())
 
     def ours() -> None:
         learner = VaeLearner(vae, run, valid, autocast("auto", device))

@@ -10,9 +10,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 
 @app.command()
 def vae(name: str) -> None:
-    """Draw the figures of the VAE run NAME."""
+    """Draw the figures of the VAE run NAME, of its first seed."""
     from regen.data.images import read_dataset
-    from regen.vae.figures import draw
+    from regen.vae.figures import Artifacts, draw
     from regen.vae.networks import load_vae
     from regen.vae.observations import observations
 
@@ -20,14 +20,65 @@ def vae(name: str) -> None:
     run = params.vae_run(name)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     shape = tuple(test.pixels.shape[1:])
-    draw(
-        load_vae(run, shape, artifacts.weights_file(name)),
-        observations(test, run.binarize),
-        shape,
+    drawn = Artifacts(
+        load_vae(run, shape, artifacts.weights_file(name, params.vae_seeds(name)[0])),
+        artifacts.read_snapshots(artifacts.snapshots_file(name)),
         artifacts.read_csv(artifacts.history_file(name)),
-        title=f"{name} on {run.data_label}",
-        folder=artifacts.figures_dir(name),
-        dpi=params.figures.dpi,
+        observations(test, run.binarize),
+    )
+    draw(drawn, f"{name} on {run.data_label}", artifacts.figures_dir(name), params.figures.dpi)
+
+
+@app.command()
+def realnvp(name: str) -> None:
+    """Draw the figures of the RealNVP run NAME."""
+    from regen.data.images import read_dataset
+    from regen.flow.realnvp import load_realnvp
+    from regen.flow.realnvp_figures import Artifacts, draw
+
+    params = read_params()
+    run = params.realnvp_run(name)
+    test = read_dataset(artifacts.dataset_file(run.data)).splits["test"].pixels
+    drawn = Artifacts(
+        load_realnvp(name, run, tuple(test.shape[1:]), artifacts.weights_file(name, params.seed)),
+        artifacts.read_snapshots(artifacts.snapshots_file(name)),
+        artifacts.read_csv(artifacts.history_file(name)),
+        test.flatten(1),
+    )
+    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), params.figures.dpi)
+
+
+@app.command()
+def flow() -> None:
+    """Draw the figures of the planar flows."""
+    from regen.flow.figures import draw, draw_maps
+    from regen.flow.planar import Flows, runs_of
+
+    params = read_params()
+    points, about = artifacts.read_tensors(artifacts.points_file())
+    seeds = range(params.seed, params.seed + params.flow.seeds)
+    trained = {
+        k: (runs_of(k, seeds), Flows(**artifacts.read_tensors(artifacts.planar_flows_file(k))[0]))
+        for k in params.flow.layers
+    }
+    folder = artifacts.figures_dir("flow")
+    draw(trained, points, about["source"], folder, params.figures.dpi)
+    moved, _ = artifacts.read_tensors(artifacts.planar_maps_file())
+    draw_maps(moved, artifacts.read_csv(artifacts.planar_maps_table_file()), folder, params.figures.dpi)
+
+
+@app.command()
+def theory() -> None:
+    """Draw the figures of the measured theory."""
+    from regen.vae import theory_figures
+
+    params = read_params()
+    theory_figures.draw(
+        artifacts.read_csv(artifacts.theory_table_file("rate")),
+        artifacts.read_csv(artifacts.theory_table_file("dimensions")),
+        artifacts.read_csv(artifacts.theory_table_file("gradients")),
+        artifacts.figures_dir("theory"),
+        params.figures.dpi,
     )
 
 

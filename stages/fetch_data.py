@@ -9,7 +9,8 @@ from regen.cache import cache_dir
 from regen.data.images import write_dataset
 from regen.data.prepare import prepare_dataset
 from regen.errors import InputError
-from regen.params import read_params, suggest
+from regen.mistakes import suggest
+from regen.params import read_params
 from regen.stage import run
 
 
@@ -18,7 +19,8 @@ def fetch_data(name: Annotated[str, typer.Argument(help="one of data.sets in par
     data = read_params().data
     if name not in data.sets:
         raise InputError(f"params.yaml: data.sets: {name!r} is not among them; {suggest(name, data.sets)}")
-    dataset = prepare_dataset(name, data.mirror, cache_dir() / "downloads")
+    downloads = cache_dir() / "downloads"
+    dataset = prepare_dataset(name, data.mirror, downloads, sha256=data.sha256.get(name))
     write_dataset(dataset_file(name), dataset)
 
 

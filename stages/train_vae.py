@@ -1,7 +1,8 @@
-"""Train one VAE of params.yaml: python stages/train_vae.py l100."""
+"""Train one VAE of params.yaml, once with each of its seeds: python stages/train_vae.py l100."""
 
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 import regen
@@ -15,7 +16,9 @@ from regen.vae.networks import build_vae
 from regen.vae.observations import observations
 from regen.vae.training import VaeLearner, summary
 
-SOURCES = [*Path(regen.__path__[0], "training").glob("*.py"), *Path(regen.__path__[0], "vae").glob("*.py")]
+LIBRARY = Path(regen.__path__[0])
+ROOM = [path for path in LIBRARY.glob("vae/*.py") if "figures" not in path.name]
+SOURCES = [*ROOM, *LIBRARY.glob("training/*.py"), LIBRARY / "bijections.py"]
 
 
 def train_vae(name: str) -> None:
@@ -27,25 +30,35 @@ def train_vae(name: str) -> None:
     splits = read_dataset(data_file).splits
     train, valid = (observations(splits[split], run.binarize).to(device) for split in ("train", "valid"))
 
-    torch.manual_seed(params.seed)
-    vae = build_vae(run, splits["train"].pixels.shape[1:]).to(device)
-    learner = VaeLearner(vae, run, valid, autocast(params.precision, device))
-    settings = {
-        "run": run.model_dump(),
-        "seed": params.seed,
-        "device": str(device),
-        "precision": params.precision,
-    }
-    checkpoint = Checkpoint.of(name, fingerprint(settings, [data_file, *SOURCES]))
-    plan = Plan(
-        name, run.epochs, run.batch_size, run.learning_rate, params.seed, params.training.checkpoint_every
-    )
-    history = fit(learner, train, plan, checkpoint)
+    settings = run.model_dump(exclude={"seeds"})
+    key = fingerprint([settings, str(device), params.precision], [data_file, *SOURCES])
+    vaes, fits, checkpoints = {}, {}, []
+    for seed in params.vae_seeds(name):
+        torch.manual_seed(seed)
+        vae = build_vae(run, tuple(splits["train"].pixels.shape[1:])).to(device)
+        learner = VaeLearner(vae, run, valid, autocast(params.precision, device))
+        checkpoint = Checkpoint.of(f"{name}-seed-{seed}", key)
+        plan = Plan(
+            f"{name}, seed {seed}",
+            run.epochs,
+            run.batch_size,
+            run.learning_rate,
+            seed,
+            params.training.checkpoint_every,
+            tuple(run.shown_epochs),
+        )
+        vaes[seed], fits[seed] = vae, fit(learner, train, plan, checkpoint)
+        checkpoints.append(checkpoint)
 
-    artifacts.write_tensors(artifacts.weights_file(name), vae.state_dict())
+    for seed, vae in vaes.items():
+        artifacts.write_tensors(artifacts.weights_file(name, seed), vae.state_dict())
+    history = pd.concat([fitted.table.assign(seed=seed) for seed, fitted in fits.items()])
+    first = next(iter(fits.values()))
+    artifacts.write_snapshots(artifacts.snapshots_file(name), first.snapshots)
     artifacts.write_csv(artifacts.history_file(name), history)
     artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(vae, history))
-    checkpoint.remove()
+    for checkpoint in checkpoints:  # only now, so that a run killed at its last seed keeps the others
+        checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -2,40 +2,65 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from regen import artifacts, stage
 from regen.params import read_params
-from regen.report.claims import read_claims
-from regen.report.page import claims_markdown, dirac_markdown, page, vae_markdown
-from regen.report.tables import claims_table, dirac_table, metrics, vae_table
+from regen.report import dirac, flow, theory, vae
+from regen.report.claims import judge, read_claims
+from regen.report.page import claims_markdown, page
+from regen.report.records import Records
 
 
 def write_report() -> None:
     """Write reports/README.md, reports/tables/ and reports/metrics.json."""
     params = read_params()
+    records = Records.read(params)
     claims = read_claims(Path("claims.yaml"))
-    kinds = ("training", "likelihood")
-    records = {
-        run: {kind: artifacts.read_metrics(artifacts.scores_file(run, kind)) for kind in kinds}
-        for run in params.vae
-    }
-    verdicts = artifacts.read_csv(artifacts.verdicts_file())
 
-    curves = {
-        run: artifacts.read_csv(artifacts.history_file(run))["valid_negative_elbo"].tolist()
-        for run in params.vae
+    vaes = vae.vae_table(params, records, claims)
+    posteriors = {
+        pair: vae.posterior_table(*(records.seeds[run] for run in pair)) for pair in vae.twins(params)
     }
+    games = dirac.dirac_table(records.dirac, claims)
+    planar = flow.planar_table(records.flow, claims)
+    realnvp = flow.realnvp_table(params, records, claims)
+    facts = (
+        vae.vae_facts(params, records)
+        | flow.flow_facts(params, records, planar)
+        | theory.theory_facts(records)
+    )
+    judged = judge(claims, facts)
 
-    vae, dirac = vae_table(params, records, claims), dirac_table(verdicts, claims)
-    compared = claims_table(params, vae, curves, claims)
-    for name, table, to_markdown in (
-        ("vae", vae, vae_markdown),
-        ("claims", compared, claims_markdown),
-        ("dirac", dirac, dirac_markdown),
-    ):
-        artifacts.write_csv(artifacts.table_file(name), table)
-        artifacts.write_text(artifacts.table_file(name).with_suffix(".md"), to_markdown(table) + "\n")
-    artifacts.write_metrics(artifacts.REPORT_METRICS, metrics(params, records, verdicts))
-    artifacts.write_text(artifacts.REPORT_PAGE, page(params, vae, compared, dirac))
+    write_table("vae", vaes, vae.vae_markdown(vaes))
+    for (_, run), table in posteriors.items():
+        write_table(f"posterior_{run}", table, vae.posterior_markdown(table))
+    write_table("dirac", games, dirac.dirac_markdown(games))
+    both = "\n\n".join(flow.planar_markdown(planar, source) for source in ("samples", "density"))
+    write_table("planar", planar, both)
+    write_table("maps", records.maps, flow.maps_markdown(records.maps))
+    write_table("realnvp", realnvp, flow.realnvp_markdown(realnvp))
+    write_table("claims", judged, claims_markdown(judged))
+    metrics = {
+        **vae.vae_metrics(params, records),
+        **flow.flow_metrics(params, records, planar),
+        "theory": theory.theory_metrics(records),
+        "dirac": dirac.dirac_metrics(records.dirac),
+    }
+    artifacts.write_metrics(artifacts.REPORT_METRICS, metrics)
+    sections = [
+        vae.vae_section(params, vaes, posteriors),
+        flow.flow_section(params, records, planar, realnvp),
+        theory.theory_section(records),
+        dirac.dirac_section(params, games),
+    ]
+    artifacts.write_text(artifacts.REPORT_PAGE, page(params.seed, sections, judged))
+
+
+def write_table(name: str, table: pd.DataFrame, markdown: str) -> None:
+    """Write a table as CSV, and beside it as Markdown."""
+    artifacts.write_csv(artifacts.table_file(name), table)
+    artifacts.write_text(artifacts.table_file(name).with_suffix(".md"), markdown + "\n")
 
 
 if __name__ == "__main__":

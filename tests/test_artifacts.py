@@ -15,9 +15,11 @@ from regen.artifacts import (
     metric,
     read_csv,
     read_metrics,
+    read_snapshots,
     read_tensors,
     write_csv,
     write_metrics,
+    write_snapshots,
     write_tensors,
     write_text,
 )
@@ -165,6 +167,17 @@ def test_views_and_parameters_are_written_as_what_they_show(tmp_path):
     assert torch.equal(tensors["all"], base)
 
 
+def test_snapshots_come_back_first_epoch_first(tmp_path):
+    """By number: in the file they stand as words, where 10 comes before 2."""
+    path = tmp_path / "snapshots.safetensors"
+    shown = {epoch: torch.full((4, 1, 2, 3), epoch, dtype=torch.uint8) for epoch in (10, 2, 0, 100)}
+    write_snapshots(path, shown)
+    back = read_snapshots(path)
+    assert list(back) == [0, 2, 10, 100]
+    assert all(torch.equal(back[epoch], images) for epoch, images in shown.items())
+    assert {images.dtype for images in back.values()} == {torch.uint8}
+
+
 # ---- metrics and tables ----------------------------------------------------------------------------------
 
 
@@ -212,7 +225,7 @@ def test_tables_come_back(tmp_path):
 
 # ---- files that cannot be read ---------------------------------------------------------------------------
 
-READERS = [read_tensors, read_metrics, read_csv]
+READERS = [read_tensors, read_snapshots, read_metrics, read_csv]
 
 
 CONTENTS = {
@@ -260,11 +273,17 @@ def test_a_tensor_file_that_was_cut(tmp_path):
 def test_no_two_artifacts_lie_in_one_place():
     places = [
         artifacts.dataset_file("x"),
-        artifacts.weights_file("x"),
+        artifacts.points_file(),
+        *(artifacts.weights_file(run, seed) for run in ("x", "y") for seed in (1, 11, 2)),
+        artifacts.snapshots_file("x"),
         artifacts.likelihoods_file("x"),
         artifacts.trajectories_file(),
         artifacts.verdicts_file(),
+        artifacts.planar_maps_file(),
+        artifacts.planar_maps_table_file(),
+        *(place(k) for place in (artifacts.planar_flows_file, artifacts.planar_scores_file) for k in (2, 22)),
         artifacts.history_file("x"),
+        artifacts.seeds_file("x"),
         artifacts.scores_file("x", "training"),
         artifacts.scores_file("x", "likelihood"),
         artifacts.figures_dir("x"),

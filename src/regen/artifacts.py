@@ -34,13 +34,18 @@ def dataset_file(name: str) -> Path:
     return Path(f"data/{name}.safetensors")
 
 
-def weights_file(run: str) -> Path:
-    """Return where a trained run's parameters and buffers lie."""
-    return Path(f"models/{run}/weights.safetensors")
+def weights_file(run: str, seed: int) -> Path:
+    """Return where the parameters and buffers of a run trained with `seed` lie."""
+    return Path(f"models/{run}/weights/seed-{seed}.safetensors")
+
+
+def snapshots_file(run: str) -> Path:
+    """Return where a run's samples at the epochs it shows lie."""
+    return Path(f"models/{run}/snapshots.safetensors")
 
 
 def likelihoods_file(run: str) -> Path:
-    """Return where the estimates of log p(x), one for each test image, lie."""
+    """Return where the estimates of log p(x), one for each seed and test image, lie."""
     return Path(f"models/{run}/likelihoods.safetensors")
 
 
@@ -49,19 +54,54 @@ def trajectories_file() -> Path:
     return Path("models/dirac/trajectories.safetensors")
 
 
+def points_file() -> Path:
+    """Return where the points of the planar flows' targets lie."""
+    return Path("data/points.safetensors")
+
+
+def planar_flows_file(layers: int) -> Path:
+    """Return where the planar flows of `layers` maps lie, with their losses."""
+    return Path(f"models/flow/planar-{layers}.safetensors")
+
+
+def planar_scores_file(layers: int) -> Path:
+    """Return where the scores of the planar flows of `layers` maps lie, one row a run and seed."""
+    return Path(f"reports/runs/flow/planar-{layers}.csv")
+
+
+def planar_maps_file() -> Path:
+    """Return where the points that single planar maps move lie."""
+    return Path("models/flow/maps.safetensors")
+
+
+def planar_maps_table_file() -> Path:
+    """Return where the verdicts on single planar maps lie."""
+    return Path("reports/runs/flow/maps.csv")
+
+
 def verdicts_file() -> Path:
     """Return where the Dirac games' verdicts lie."""
     return Path("reports/runs/dirac/verdicts.csv")
 
 
+def theory_table_file(name: str) -> Path:
+    """Return where a table of the measured theory lies."""
+    return Path(f"reports/runs/theory/{name}.csv")
+
+
 def history_file(run: str) -> Path:
-    """Return where a run's learning curve lies, one row an epoch."""
+    """Return where a run's learning curves lie, one row a seed and epoch."""
     return Path(f"reports/runs/{run}/history.csv")
 
 
 def scores_file(run: str, kind: str) -> Path:
     """Return where a run's metrics of one `kind` (training, likelihood) lie."""
     return Path(f"reports/runs/{run}/{kind}.json")
+
+
+def seeds_file(run: str) -> Path:
+    """Return where a VAE's likelihood and bound for each seed lie."""
+    return Path(f"reports/runs/{run}/seeds.csv")
 
 
 def figures_dir(run: str) -> Path:
@@ -128,6 +168,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(
             f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
         ) from None
+
+
+def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
+    """Publish samples (N, C, H, W) uint8 by epoch."""
+    write_tensors(path, {f"epoch-{epoch}": images for epoch, images in snapshots.items()})
+
+
+def read_snapshots(path: Path) -> dict[int, Tensor]:
+    """Return the samples by epoch, first epoch first; InputError where the file is absent."""
+    tensors, _ = read_tensors(path)
+    epochs = {int(name.removeprefix("epoch-")): images for name, images in tensors.items()}
+    return dict(sorted(epochs.items()))
 
 
 def metric(value: float) -> float | str:

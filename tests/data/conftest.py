@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import io
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -184,6 +186,22 @@ def idx_fixture() -> Callable[..., bytes]:
 @pytest.fixture(name="amat")
 def amat_fixture() -> Callable[..., bytes]:
     return amat
+
+
+def tgz(members: dict[str, bytes]) -> bytes:
+    """Return files by name as the content of a .tar.gz, in that order."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+@pytest.fixture(name="tgz")
+def tgz_fixture() -> Callable[[dict[str, bytes]], bytes]:
+    return tgz
 
 
 @pytest.fixture

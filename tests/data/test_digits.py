@@ -62,6 +62,20 @@ def test_the_split_never_changes(splits):
     )
 
 
+def test_the_pixels_never_change(splits):
+    """But for what bicubic kernels round differently, where a value lies halfway between two levels."""
+    sums = [images.pixels.long().sum().item() for images in splits.values()]
+    assert sums == pytest.approx([36_485_558, 6_957_321, 7_004_981], abs=300)
+
+
+def test_another_side_is_another_size_of_the_same(splits):
+    for split, images in embedded_digits(SIZES, side=56).items():
+        assert images.pixels.shape[1:] == (1, 56, 56)
+        assert torch.equal(images.labels, splits[split].labels)
+        small = torch.nn.functional.avg_pool2d(images.pixels.double(), 2)
+        assert (small - splits[split].pixels).abs().mean() < 3
+
+
 def test_upsampling_keeps_flat_images_and_fades_at_the_border():
     full = upsample(torch.ones(1, 1, 8, 8, dtype=torch.float64))
     assert full[0, 0, 8:20, 8:20].min() == 255

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from regen.data.catalog import DATASETS, RemoteFile
-from regen.data.images import SPLITS, read_dataset, write_dataset
+from regen.data.catalog import DATASETS, DatasetEntry, RemoteFile
+from regen.data.images import SPLITS, Images, read_dataset, write_dataset
 from regen.data.prepare import READERS, prepare_dataset
+from regen.data.readers import read_idx
 from regen.errors import InputError, RunError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -112,6 +113,73 @@ def test_digits_need_no_mirror_but_a_wrong_one_is_named(downloads):
     assert not downloads.exists()
     with pytest.raises(InputError, match=r"data\.mirror: 'ftp://x'"):
         prepare_dataset("digits", "ftp://x", downloads)
+
+
+@pytest.fixture
+def one_file(monkeypatch, mirror, idx):
+    """A data set of one file, for which the mirror has other bytes, of another size."""
+    other = idx(np.arange(5)[:, None, None] + np.zeros((28, 28)))
+    mirror.files = {"set.bin": other}
+    file = RemoteFile("set.bin", "0" * 64, len(other) // 2, names=("set.bin",))
+    entry = DatasetEntry((1, 28, 28), (5, 0, 0), None, files=(file,), mirrors=(mirror.url,))
+    monkeypatch.setitem(DATASETS, "one_file", entry)
+    monkeypatch.setitem(READERS, "one_file", _read_one_file)
+    return other
+
+
+def _read_one_file(paths, _):
+    return {"train": Images(torch.from_numpy(read_idx(paths["set.bin"])).unsqueeze(1), None)}
+
+
+def test_other_bytes_are_taken_under_the_users_checksum_and_said(one_file, downloads, hasty):
+    checksum = hashlib.sha256(one_file).hexdigest()
+    dataset = prepare_dataset("one_file", None, downloads, hasty, sha256=checksum.upper())
+    assert dataset.splits["train"].pixels[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert list(dataset.splits) == ["train"]
+    assert dataset.source == f"downloaded: set.bin sha256:{checksum} (not the official bytes)"
+    assert DATASETS["one_file"].files[0].sha256 == "0" * 64
+
+
+@pytest.mark.usefixtures("one_file")
+@pytest.mark.parametrize("sha256", [None, "1" * 64])
+def test_other_bytes_are_not_taken_unless_the_checksum_is_theirs(downloads, hasty, sha256):
+    with pytest.raises(RunError, match=r"^set\.bin: no mirror gives this file"):
+        prepare_dataset("one_file", None, downloads, hasty, sha256=sha256)
+
+
+def test_even_other_bytes_do_not_fill_the_disk(one_file, mirror, downloads, hasty):
+    mirror.files["set.bin"] = endless = one_file * 100
+    with pytest.raises(RunError, match="wrong bytes: more than the"):
+        prepare_dataset("one_file", None, downloads, hasty, sha256=hashlib.sha256(endless).hexdigest())
+
+
+def test_the_official_checksum_is_no_other(one_file, monkeypatch, downloads, hasty):
+    checksum = hashlib.sha256(one_file).hexdigest()
+    official = DATASETS["one_file"].files[0]
+    file = replace(official, sha256=checksum, size=len(one_file))
+    monkeypatch.setitem(DATASETS, "one_file", replace(DATASETS["one_file"], files=(file,)))
+    dataset = prepare_dataset("one_file", None, downloads, hasty, sha256=checksum)
+    assert dataset.source == f"downloaded: set.bin sha256:{checksum}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256", "message"),
+    [
+        ("mnist", "a" * 64, "mnist is made of 4 files; allowed for a data set of one file only"),
+        ("binarized_mnist", "a" * 64, "binarized_mnist is made of 3 files; allowed"),
+        ("digits", "a" * 64, "digits is embedded; allowed for a data set of one file only"),
+        ("cifar10", "a" * 63, f"'{'a' * 63}': should be the 64 hexadecimal digits"),
+        ("cifar10", "g" * 64, f"'{'g' * 64}': should be the 64 hexadecimal digits"),
+        ("cifar10", "", "'': should be the 64 hexadecimal digits"),
+        ("cifar10", "a" * 64 + "\n", "should be the 64 hexadecimal digits"),
+    ],
+)
+def test_a_checksum_that_makes_no_sense_is_refused(downloads, name, sha256, message):
+    with pytest.raises(InputError) as caught:
+        prepare_dataset(name, None, downloads, sha256=sha256)
+    assert str(caught.value).startswith(f"params.yaml: data.sha256.{name}: ")
+    assert message in str(caught.value)
+    assert not downloads.exists()
 
 
 @needs_shared

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from operator import getitem
@@ -116,15 +117,25 @@ class Clone:
 
 
 def shrink(params: Any) -> None:
-    """Make a whole run as short as the schema allows, with two VAEs to tell apart."""
+    """Make a whole run as short as the schema allows, with two VAEs that differ in their posteriors."""
     params["device"] = "cpu"
-    run = params["vae"]["l100"]
-    run |= {"data": "digits", "encoder": [8], "latent": 2, "decoder": [8], "batch_size": 500, "epochs": 2}
-    params["vae"] = {"l100": run, "small": {**run, "encoder": [8], "latent": 3, "decoder": [8]}}
+    run = {**params["vae"]["l100"]}
+    run |= {"encoder": [8], "latent": 2, "decoder": [8], "batch_size": 500, "epochs": 2}
+    run |= {"shown_epochs": [0, 2], "planar_layers": 0, "seeds": [1, 2]}
+    small = deepcopy(run) | {"planar_layers": 2}  # a copy, since YAML writes what stands twice as an alias
+    del small["seeds"]
+    params["vae"] = {"l100": run, "small": small}
     params["data"]["sets"] = ["digits"]
     params["training"]["checkpoint_every"] = 1
     params["likelihood"]["importance_samples"] = 5
     params["dirac"] |= {"seeds": 2, "iterations": 60, "coefficients": [0.1]}
+    flow = {"seeds": 2, "layers": [1, 2], "iterations": 60, "batch_size": 16, "averaged_losses": 20}
+    params["flow"] |= flow | {"evaluation_samples": 100}
+    couplings = {"couplings": 2, "hidden": [8], "epochs": 2, "shown_epochs": [0, 2], "batch_size": 500}
+    params["realnvp"]["realnvp_mnist"] |= couplings
+    params["theory"] |= {"kl_samples": 100, "problems": 2, "repeats": 2, "images": 4, "fresh_vaes": 1}
+    params["theory"] |= {"rate_samples": [2, 4, 8], "dimensions": [1, 2, 3], "dimension_samples": 10}
+    params["theory"] |= {"gradient_samples": 50, "gradient_dimensions": [1, 2]}
     params["figures"]["dpi"] = 50
 
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 import pytest
 import torch
 
+from regen.flow.targets import TARGETS
+
 pytestmark = pytest.mark.slow
 
 SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
@@ -51,13 +53,19 @@ def test_an_experiment_in_place_keeps_the_comments(disturbed):
 
 def test_metrics_and_plots_are_shown(reproduced):
     shown = json.loads(reproduced.dvc("metrics", "show", "--json").stdout)
-    assert set(shown[""]["data"]["reports/metrics.json"]["data"]) == {"l100", "small", "dirac"}
+    assert set(shown[""]["data"]["reports/metrics.json"]["data"]) == {
+        *("l100", "small", "realnvp_mnist", "theory", "dirac"),
+        *(f"{source}_{target}_{k}" for source in ("planar", "density") for target in TARGETS for k in (1, 2)),
+    }
     plots = json.loads(reproduced.dvc("plots", "show", "--json").stdout)
-    assert set(plots["data"]) == {f"reports/runs/{run}/history.csv" for run in ("l100", "small")}
-    for (plot,) in plots["data"].values():
+    seeds = {"l100": ["1", "2"], "small": ["1"], "realnvp_mnist": [None]}
+    assert set(plots["data"]) == {f"reports/runs/{run}/history.csv" for run in seeds}
+    for run, expected in seeds.items():
+        (plot,) = plots["data"][f"reports/runs/{run}/history.csv"]
         rows = plot["content"]["data"]["values"]
-        assert [row["epoch"] for row in rows] == ["1", "2"]
-        assert all(float(row["valid_negative_elbo"]) > 0 for row in rows)
+        score = "valid_bits_per_dimension" if run == "realnvp_mnist" else "valid_negative_elbo"
+        assert [(row.get("seed"), row["epoch"]) for row in rows] == [(s, e) for s in expected for e in "12"]
+        assert all(float(row[score]) > 0 for row in rows)
 
 
 @pytest.mark.usefixtures("experiment")
@@ -93,11 +101,15 @@ def test_a_killed_run_goes_on_where_it_was(disturbed):
     """The outputs are those of a run that nobody killed, and no part of a file is left."""
     checkpoints = disturbed.root.parent / "cache" / "checkpoints"
     train = ["repro", "--single-item", "train_vae@small"]
-    epochs = 100
+    epochs = 60
     with disturbed.changed("vae.small.epochs", epochs):
         state = kill_after_a_checkpoint(disturbed, train, checkpoints)
         outputs = disturbed.content("models/small", "reports/runs/small")
-        assert set(outputs) <= {"models/small/likelihoods.safetensors", "reports/runs/small/likelihood.json"}
+        estimates = ("seeds.csv", "likelihood.json")
+        assert set(outputs) <= {
+            "models/small/likelihoods.safetensors",
+            *(f"reports/runs/small/{name}" for name in estimates),
+        }
         assert 0 < len(torch.load(state)["history"]) < epochs
 
         assert disturbed.ran(*train) == {"train_vae@small"}

@@ -18,7 +18,14 @@ L100 = {"train_vae@l100", "estimate_likelihood@l100", "draw_vae@l100"}
 ESTIMATES = {"estimate_likelihood@l100", "estimate_likelihood@small"}
 DRAWN_VAES = {"draw_vae@l100", "draw_vae@small"}
 DIRAC = {"play_dirac", "draw_dirac"}
+PLANAR = {"train_planar@1", "train_planar@2"}
+MAPS = {"map_points", "draw_flow"}
+REALNVP = {"train_realnvp@realnvp_mnist", "draw_realnvp@realnvp_mnist"}
+THEORY = {"measure_theory", "draw_theory"}
+DRAWN = DRAWN_VAES | {"draw_dirac", "draw_flow", "draw_realnvp@realnvp_mnist", "draw_theory"}
+EVERY_RUN = SMALL | L100 | DIRAC | PLANAR | MAPS | REALNVP | THEORY
 CHECK, REPORT = {"check_params"}, {"write_report"}
+FETCHED = {"fetch_data@digits"} | SMALL | L100 | REALNVP
 
 
 def reached(stages, changed):
@@ -47,10 +54,17 @@ def would_run(clone, stages):
         ("likelihood.importance_samples", 6, CHECK | ESTIMATES | REPORT),
         ("likelihood.max_memory", 100, CHECK),
         ("dirac.coefficients", [0.2], CHECK | DIRAC | REPORT),
-        ("figures.dpi", 60, CHECK | DRAWN_VAES | {"draw_dirac"} | REPORT),
+        ("figures.dpi", 60, CHECK | DRAWN | REPORT),
         ("data.mirror", "https://example.org/", CHECK),
         ("training.checkpoint_every", 7, CHECK),
-        ("seed", 2, CHECK | SMALL | L100 | DIRAC | REPORT),
+        ("vae.l100.seeds", [1, 3], CHECK | L100 | REPORT),
+        ("flow.seeds", 3, CHECK | PLANAR | {"draw_flow"} | REPORT),
+        ("flow.averaged_losses", 30, CHECK | PLANAR | {"draw_flow"} | REPORT),
+        ("flow.source", "files", CHECK | {"sample_points", "draw_flow"} | PLANAR | REPORT),
+        ("realnvp.realnvp_mnist.temperature", 0.7, CHECK | REALNVP | REPORT),
+        ("theory.problems", 3, CHECK | THEORY | REPORT),
+        ("data.sha256", {"mnist": "0" * 64}, CHECK | FETCHED | REPORT),
+        ("seed", 2, CHECK | {"sample_points"} | EVERY_RUN | REPORT),
     ],
 )
 def test_settings(reproduced, stages, key, value, expected):
@@ -67,6 +81,17 @@ def test_a_new_run_leaves_the_others_alone(reproduced):
 
 
 @pytest.mark.parametrize(
+    ("value", "stages_of_k"),
+    [([1, 2, 3], {"train_planar@3"}), ([2, 1], set()), ([2], set())],
+    ids=["one more", "another order", "one less"],
+)
+def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stages_of_k):
+    with reproduced.changed("flow.layers", value):
+        found = would_run(reproduced, reproduced.stages())
+    assert found == CHECK | stages_of_k | {"draw_flow"} | REPORT
+
+
+@pytest.mark.parametrize(
     ("module", "expected"),
     [
         ("dirac/game.py", DIRAC | REPORT),
@@ -74,10 +99,22 @@ def test_a_new_run_leaves_the_others_alone(reproduced):
         ("vae/figures.py", DRAWN_VAES | REPORT),
         ("vae/likelihood.py", ESTIMATES | REPORT),
         ("vae/observations.py", SMALL | L100 | REPORT),
-        ("training/loop.py", SMALL | L100 | REPORT),
-        ("data/digits.py", {"fetch_data@digits"} | SMALL | L100 | REPORT),
+        ("vae/posterior.py", SMALL | L100 | THEORY | REPORT),
+        ("vae/theory/measure.py", THEORY | REPORT),
+        ("vae/theory_figures.py", {"draw_theory"} | REPORT),
+        ("flow/planar.py", PLANAR | {"draw_flow"} | REPORT),
+        ("flow/maps.py", MAPS | REPORT),
+        ("flow/figures.py", {"draw_flow"} | REPORT),
+        ("flow/realnvp.py", REALNVP | REPORT),
+        ("flow/realnvp_figures.py", {"draw_realnvp@realnvp_mnist"} | REPORT),
+        ("bijections.py", SMALL | L100 | PLANAR | MAPS | REALNVP | THEORY | REPORT),
+        ("training/loop.py", SMALL | L100 | REALNVP | REPORT),
+        ("data/digits.py", FETCHED | REPORT),
+        ("data/download.py", FETCHED | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("report/page.py", REPORT),
+        ("report/flow.py", REPORT),
         ("params.py", CHECK),
+        ("sections.py", CHECK),
         ("artifacts.py", set()),
     ],
 )

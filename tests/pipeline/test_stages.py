@@ -9,6 +9,7 @@ import pytest
 
 from regen import artifacts
 from regen.params import read_params
+from regen.vae.theory.measure import Measurements
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +17,9 @@ INTERFACE = {
     # What every stage shares, and no stage lists: it decides where and how results are written, checked and
     # reported, and does not change them. If it were listed, adding a run's setting would train all runs anew.
     "src/regen/params.py",
+    "src/regen/sections.py",
+    "src/regen/mistakes.py",
+    "src/regen/yaml_files.py",
     "src/regen/artifacts.py",
     "src/regen/errors.py",
     "src/regen/stage.py",
@@ -29,6 +33,12 @@ WITHOUT_EFFECT = {
     "training/checkpoint_every",
     "likelihood/max_memory",
 }
+WITHOUT_EFFECT_ON = {
+    # The same of one stage: `layers` only tells whether its k is allowed, `source` comes with the points.
+    "train_planar": {"flow/layers", "flow/source"},
+}
+FAMILY = {"vae_run": "vae", "vae_seeds": "vae", "realnvp_run": "realnvp"}
+"""Methods of the settings that return a part of one run."""
 
 
 def is_empty(module):
@@ -75,12 +85,13 @@ def modules(cmd, root):
 
 
 def reads(nodes):
-    """Return what `nodes` read as `params.<section>.<leaf>`, here with slashes; a run counts as `vae`."""
+    """Return what `nodes` read as `params.<section>.<leaf>`, with slashes; a run counts as its family."""
     found = set()
     for node in nodes:
         text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
         if text.startswith("params.") and text.replace(".", "").replace("_", "").isalnum():
-            found.add("vae" if text == "params.vae_run" else text.removeprefix("params.").replace(".", "/"))
+            name = text.removeprefix("params.")
+            found.add(FAMILY.get(name, name.replace(".", "/")))
         else:
             found |= reads(ast.iter_child_nodes(node))
     return found
@@ -96,6 +107,14 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         "check_params": {Path("data/params.ok")},
         "play_dirac": {artifacts.trajectories_file(), artifacts.verdicts_file()},
         "draw_dirac": {artifacts.figures_dir("dirac")},
+        "sample_points": {artifacts.points_file()},
+        "map_points": {artifacts.planar_maps_file(), artifacts.planar_maps_table_file()},
+        "draw_flow": {artifacts.figures_dir("flow")},
+        "measure_theory": {
+            artifacts.scores_file("theory", "summary"),
+            *(artifacts.theory_table_file(table) for table in Measurements.__annotations__),
+        },
+        "draw_theory": {artifacts.figures_dir("theory")},
         "write_report": {
             artifacts.REPORT_PAGE,
             artifacts.REPORT_METRICS,
@@ -107,15 +126,32 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
     for run in params.vae:
         expected |= {
             f"train_vae@{run}": {
-                artifacts.weights_file(run),
+                artifacts.weights_file(run, 1).parent,
+                artifacts.snapshots_file(run),
                 artifacts.history_file(run),
                 artifacts.scores_file(run, "training"),
             },
             f"estimate_likelihood@{run}": {
                 artifacts.likelihoods_file(run),
+                artifacts.seeds_file(run),
                 artifacts.scores_file(run, "likelihood"),
             },
             f"draw_vae@{run}": {artifacts.figures_dir(run)},
+        }
+    for layers in params.flow.layers:
+        expected[f"train_planar@{layers}"] = {
+            artifacts.planar_flows_file(layers),
+            artifacts.planar_scores_file(layers),
+        }
+    for run in params.realnvp:
+        expected |= {
+            f"train_realnvp@{run}": {
+                artifacts.weights_file(run, 1).parent,
+                artifacts.snapshots_file(run),
+                artifacts.history_file(run),
+                artifacts.scores_file(run, "training"),
+            },
+            f"draw_realnvp@{run}": {artifacts.figures_dir(run)},
         }
     assert {name: {Path(out) for out in stage.outs} for name, stage in stages.items()} == expected
 
@@ -155,17 +191,22 @@ def leaves(section, path=()):
 
 
 def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
-    known = leaves(read_params(clone.root / "params.yaml").model_dump())
+    params = read_params(clone.root / "params.yaml")
+    known = leaves(params.model_dump())
     missing = {}
     for name, stage in stages.items():
         nodes = stage_nodes(stage.cmd, clone.root)
         for module in modules(stage.cmd, clone.root) - INTERFACE:
             nodes += ast.parse((clone.root / module).read_text()).body
-        read = {leaf for leaf in known if covers(reads(nodes), leaf)} - WITHOUT_EFFECT
+        needless = WITHOUT_EFFECT | WITHOUT_EFFECT_ON.get(name.partition("@")[0], set())
+        named = reads(nodes)
+        read = {leaf for leaf in known if covers(named, leaf)} - needless
         listed = {param.replace(".", "/") for param in stage.params}
         run = stage.cmd.split()[-1]
-        if f"vae/{run}" in listed or f"models/{run}/weights.safetensors" in stage.deps:
-            listed.add("vae")  # its run, that is; with its weights come its settings, which train it anew
+        for family in {*FAMILY.values()}:
+            trained = run in getattr(params, family) and f"models/{run}/weights" in stage.deps
+            if f"{family}/{run}" in listed or trained:
+                listed.add(family)  # its run, that is; with its weights come its settings
         if name == "check_params":
             listed |= known  # it lists the whole file (`params.yaml:`)
         missing[name] = sorted(leaf for leaf in read if not covers(listed, leaf))
@@ -174,7 +215,7 @@ def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
 
 def test_compiled_code_is_no_dependency(clone):
     """Else folders of code would change by being imported."""
-    for folder in ("src/regen/data", "src/regen/training", "src/regen/report"):
+    for folder in ("src/regen/data", "src/regen/training", "src/regen/report", "src/regen/vae/theory"):
         clone.dvc("check-ignore", f"{folder}/__pycache__/module.cpython-311.pyc")
 
 
@@ -200,6 +241,6 @@ def test_every_link_of_the_page_leads_somewhere_and_every_figure_is_shown(reprod
 
 def test_metrics_are_finite(reproduced):
     files = list(reproduced.root.glob("reports/**/*.json"))
-    assert len(files) == 5
+    assert len(files) == 7
     for file in files:
         json.loads(file.read_text(), parse_constant=pytest.fail)

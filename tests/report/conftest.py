@@ -1,103 +1,99 @@
 """Settings, records and claims as small as they can be, made up."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from regen.params import Params
 from regen.report.claims import Claim, Claims
-
-RUN = {
-    "data": "digits",
-    "binarize": True,
-    "encoder": [8],
-    "latent": 2,
-    "decoder": [8],
-    "activation": "elu",
-    "logit_shift": -5.0,
-    "learning_rate": 1e-3,
-    "batch_size": 64,
-    "epochs": 7,
-}
+from regen.report.flow import planar_table
+from regen.report.records import Records
+from report.made_up import RUN, params_dict, planar_scores, realnvp_record, theory_tables, vae_record
 
 
 @pytest.fixture
 def params():
-    return Params.model_validate(
-        {
-            "seed": 5,
-            "device": "auto",
-            "precision": "auto",
-            "data": {"sets": ["digits", "mnist", "binarized_mnist"], "mirror": None},
-            "training": {"checkpoint_every": 1},
-            "vae": {
-                "l100": RUN,
-                "grey": {**RUN, "data": "mnist", "binarize": False},
-                "same": {**RUN, "data": "binarized_mnist"},
+    return Params.model_validate(params_dict())
+
+
+@pytest.fixture
+def records(verdicts):
+    """As the other stages leave them; 'stale' has a record, and no run."""
+    curve = [130.0, 110.0, 105.5, 104.0, 103.0, 102.5, 102.25]
+    runs = {"l100": 0, "grey": 1, "same": 2, "same_planar": 3}
+    return Records(
+        vae={
+            run: vae_record(shift, 1 if run == "grey" else 3) for run, shift in {**runs, "stale": 9}.items()
+        },
+        realnvp={"rnvp": realnvp_record()},
+        histories={
+            **{
+                run: pd.DataFrame(
+                    {"seed": seed, "epoch": epoch, "valid_negative_elbo": value + 0.5 * (seed - 2)}
+                    for seed in (1, 2, 3)
+                    for epoch, value in enumerate(curve, 1)
+                )
+                for run in runs
             },
-            "likelihood": {"importance_samples": 9, "max_memory": 256},
-            "dirac": {
-                "seeds": 3,
-                "iterations": 50,
-                "learning_rate": 0.1,
-                "start_scale": 0.7,
-                "coefficients": [0.1],
-                "ema": 0.9,
-            },
-            "figures": {"dpi": 50},
-        }
+            "rnvp": pd.DataFrame({"epoch": [1, 2, 3], "valid_bits_per_dimension": [3.5, 3.75, 2.5]}),
+        },
+        seeds={
+            "l100": pd.DataFrame({"seed": [1, 2, 3], "log_p": -97.0, "elbo": -102.0}),
+            "grey": pd.DataFrame({"seed": [5], "log_p": [-98.0], "elbo": [-103.0]}),
+            "same": pd.DataFrame(
+                {"seed": [1, 2, 3], "log_p": [-95.0, -96.0, -95.5], "elbo": [-100.0, -102.0, -101.0]}
+            ),
+            "same_planar": pd.DataFrame(
+                {"seed": [2, 1, 4], "log_p": [-95.5, -94.5, -94.0], "elbo": [-100.0, -99.0, -98.0]}
+            ),
+        },
+        flow=pd.DataFrame(row for layers in (8, 2) for row in planar_scores(layers)),
+        maps=pd.DataFrame(
+            {
+                "mean": [0.0, 10.0, 50.0],
+                "variance": [0.01, 100.0, 100.0],
+                "b": [0.0, 0.0, 10.0],
+                "u_corrected": [True, False, False],
+                "largest_move": [0.0123, 12.5, 60.0],
+                "smaller_group": [0.45, 0.43, 0.0],
+                "verdict": ["unchanged", "two groups", "one group"],
+            }
+        ),
+        **theory_tables(),
+        dirac=verdicts,
     )
 
 
-def record(shift):
-    """Return what training and estimation record of a run."""
-    return {
-        "training": {
-            "epochs": 7,
-            "parameters": 123,
-            "train_negative_elbo": 101.0 + shift,
-            "train_reconstruction": 81.0,
-            "train_kl": 20.0,
-            "valid_negative_elbo": 102.25 + shift,
-            "valid_reconstruction": 82.0,
-            "valid_kl": 21.0 + shift,
-        },
-        "likelihood": {
-            "images": 250,
-            "importance_samples": 9,
-            "log_p": -97.125 - shift,
-            "log_p_standard_error": 0.51234,
-            "elbo": -102.5 - shift,
-            "effective_sample_size": 3.25,
-            "effective_sample_size_median": 3.0,
-        },
-    }
-
-
 @pytest.fixture
-def records():
-    return {"l100": record(0), "grey": record(1), "same": record(2), "stale": record(3)}
-
-
-@pytest.fixture
-def curves():
-    """Validation -ELBOs by epoch."""
-    return {run: [130.0, 110.0, 105.5, 104.0, 103.0, 102.5, 102.25] for run in ("l100", "grey", "same")}
+def planar(records, claims):
+    return planar_table(records.flow, claims)
 
 
 BINARIZED = {"data": "binarized_mnist"}
+
+
+def claim(name, run, metric, expected, tolerance=0.0, given=None, **more):
+    return Claim(name, "src", metric, expected, run, tolerance=tolerance, given=given or {}, **more)
 
 
 @pytest.fixture
 def claims():
     return Claims(
         (
-            Claim("a", "src", "l100", "valid_negative_elbo", 102.0, "-ELBO", 0.5, BINARIZED),
-            Claim("b", "src", "l100", "log_p", -95.592, "log p", 0.7, BINARIZED),
-            Claim("c", "src", "same", "log_p", -99.0, "log p", 0.2, BINARIZED | {"epochs": 7}),
-            Claim("d", "src", "same", "valid_negative_elbo", 100.0, "-ELBO", 4.0, BINARIZED | {"epochs": 20}),
-            Claim("e", "src", "same", "valid_negative_elbo_curve", [131.0, 111.0, 103.0], "curve", 2.6),
-            Claim("f", "src", "jsd-1", "verdict", "diverges"),
-            Claim("g", "src", "nothing-of-ours", "log_p", -1.0),
+            claim("a", "l100", "valid_negative_elbo", 102.0, 0.5, BINARIZED, what="-ELBO"),
+            claim("b", "l100", "log_p", -95.592, 0.7, BINARIZED, what="log p"),
+            claim("c", "same", "log_p", -99.0, 0.2, BINARIZED | {"epochs": RUN["epochs"]}, what="log p"),
+            claim("d", "same", "valid_negative_elbo", 100.0, 4.0, BINARIZED | {"epochs": 20}),
+            claim("e", "same", "valid_negative_elbo_curve", [131.0, 111.0, 103.0], 2.6),
+            claim("f", "jsd-1", "verdict", "diverges"),
+            claim("g", "nothing-of-ours", "log_p", -1.0),
+            claim("h", "planar_arcs_2", "loss", 3.5, 0.05, {"points": "files", "iterations": 50}),
+            Claim("i", "src", "loss", runs=["planar_arcs_8", "planar_arcs_2"]),
+            Claim("j", "src", "elbo", runs=["same_planar", "same"], better="higher"),
+            claim("k", "maps", "large", "two groups"),
+            claim("l", "theory", "kl_fifty", 50.0, 1e-4),
+            claim("m", "rnvp", "progress", "falls", given={"data": "mnist"}),
         )
     )
 
@@ -113,8 +109,8 @@ def verdicts():
         "verdict": "cycles",
         "rate_per_1000": -0.004104,
         "final_distance": 0.746730178,
-        "worst_distance": "0.98",
-        "spectral_radius": "1.0",
+        "worst_distance": 0.98,
+        "spectral_radius": 1.0,
     }
     averaged = {
         "name": "w1-9",
@@ -133,3 +129,15 @@ def verdicts():
         "agreement_ema": 0.75,
     }
     return pd.DataFrame([{**averaged, **common}, {**plain, **common}]).iloc[::-1].reset_index(drop=True)
+
+
+@pytest.fixture
+def rows():
+    """Return a function that returns the cells of the first table of some Markdown, without its heading."""
+
+    def cells(markdown):
+        lines = re.findall(r"(?:^\|.*\n?)+", markdown, re.MULTILINE)[0].splitlines()
+        assert len({line.count("|") for line in lines}) == 1
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+    return cells

@@ -195,6 +195,18 @@ def test_a_fingerprint_changes_with_every_setting(files, change):
     assert fingerprint(SETTINGS | change, files) != fingerprint(SETTINGS, files)
 
 
+def test_a_fingerprint_is_of_any_plain_data(files):
+    kinds = [None, True, 1, 1.5, "1", [], {}, ["1"], [1, 2], [2, 1], [[1], 2], [SETTINGS, "cpu", "auto"]]
+    assert len({fingerprint(settings, files) for settings in kinds}) == len(kinds)
+    assert fingerprint([SETTINGS, "cpu"], files) == fingerprint((dict(SETTINGS), "cpu"), files)
+
+
+def test_a_fingerprint_of_anything_else_is_refused(files):
+    """Not by its name or place in memory: the next process would not find its checkpoint."""
+    with pytest.raises(TypeError):
+        fingerprint([SETTINGS, torch.device("cpu")], files)
+
+
 def test_a_fingerprint_changes_with_every_file(files):
     key = fingerprint(SETTINGS, files)
     seen = {key, fingerprint(SETTINGS, files[:2]), fingerprint(SETTINGS, [])}

@@ -5,57 +5,16 @@ import math
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 from regen.errors import RunError
 from regen.training.checkpoint import Checkpoint
-from regen.training.loop import Plan, fit
-
-ROWS, BATCH = 22, 5  # five steps an epoch, the last of two rows
-STEPS = math.ceil(ROWS / BATCH)
-
-
-class Regression:
-    """Least squares on rows (x, y) with dropout; from the `at`-th step on there is `trouble`."""
-
-    terms = ("loss", "weight")
-
-    def __init__(self, trouble=None, at=0, noisy_evaluation=False, init=0):
-        torch.manual_seed(init)
-        self.model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
-        self.trouble, self.at, self.steps = trouble, at, 0
-        self.noisy_evaluation = noisy_evaluation
-        self.batches = []
-
-    def stateful(self):
-        return {"model": self.model, "optimizer": self.optimizer}
-
-    def step(self, batch):
-        self.steps += 1
-        self.batches.append(batch.clone())
-        self.optimizer.zero_grad()
-        loss = (self.model(batch[:, :3]).squeeze(1) - batch[:, 3]).square().mean()
-        loss.backward()
-        self.optimizer.step()
-        if self.trouble is not None and self.steps >= self.at:
-            if isinstance(self.trouble, BaseException):
-                raise self.trouble
-            loss = loss * self.trouble
-        return torch.stack([loss.detach(), self.model[0].weight.detach().sum()])
-
-    def evaluate(self):
-        return {"noise": torch.rand(7).sum().item()} if self.noisy_evaluation else {"noise": 0.0}
-
-    def weights(self):
-        return torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
+from regen.training.loop import fit
+from training.toy import STEPS, BatchMeans, Regression, epochs_in, means, plan, rows
 
 
 @pytest.fixture
 def data():
-    rows = torch.randn(ROWS, 4, generator=torch.Generator().manual_seed(3))
-    rows[:, 3] = rows[:, :3].sum(1)
-    return rows
+    return rows()
 
 
 @pytest.fixture
@@ -63,13 +22,9 @@ def checkpoint(tmp_path):
     return Checkpoint(tmp_path / "checkpoint")
 
 
-def plan(epochs=6, seed=1, checkpoint_every=2):
-    return Plan("toy", epochs, BATCH, 0.01, seed, checkpoint_every)
-
-
-def epochs_in(checkpoint):
-    state = checkpoint.load()
-    return 0 if state is None else len(state["history"])
+def history_of(*args):
+    """Return the history of a `fit` as a table."""
+    return fit(*args).table
 
 
 class Recording(Checkpoint):
@@ -84,7 +39,7 @@ class Recording(Checkpoint):
 
 def test_history_has_a_row_an_epoch_with_terms_and_scores(data, checkpoint):
     learner = Regression(noisy_evaluation=True)
-    history = fit(learner, data, plan(), checkpoint)
+    history = history_of(learner, data, plan(), checkpoint)
     assert list(history.columns) == ["epoch", "train_loss", "train_weight", "noise"]
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
@@ -96,7 +51,9 @@ def test_history_has_a_row_an_epoch_with_terms_and_scores(data, checkpoint):
 @pytest.mark.parametrize("at", [1, STEPS, STEPS + 1, 3 * STEPS - 2, 4 * STEPS + 1, 6 * STEPS])
 def test_stopped_at_any_step_and_resumed_equals_uninterrupted(data, tmp_path, at, checkpoint_every):
     whole = Regression()
-    expected = fit(whole, data, plan(checkpoint_every=checkpoint_every), Checkpoint(tmp_path / "whole"))
+    expected = history_of(
+        whole, data, plan(checkpoint_every=checkpoint_every), Checkpoint(tmp_path / "whole")
+    )
 
     checkpoint = Checkpoint(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
@@ -105,7 +62,7 @@ def test_stopped_at_any_step_and_resumed_equals_uninterrupted(data, tmp_path, at
     assert epochs_in(checkpoint) == done
     torch.rand(at)  # another process is somewhere else in its random stream, and starts from other weights
     resumed = Regression(init=99 if done else 0)
-    history = fit(resumed, data, plan(checkpoint_every=checkpoint_every), checkpoint)
+    history = history_of(resumed, data, plan(checkpoint_every=checkpoint_every), checkpoint)
 
     assert resumed.steps == (6 - done) * STEPS
     pd.testing.assert_frame_equal(history, expected, check_exact=True)
@@ -114,22 +71,22 @@ def test_stopped_at_any_step_and_resumed_equals_uninterrupted(data, tmp_path, at
 
 def test_stopped_again_and_again(data, tmp_path):
     whole = Regression()
-    expected = fit(whole, data, plan(), Checkpoint(tmp_path / "whole"))
+    expected = history_of(whole, data, plan(), Checkpoint(tmp_path / "whole"))
     checkpoint = Checkpoint(tmp_path / "stopped")
     for at in (2 * STEPS + 3, 2 * STEPS + 1, 1, STEPS):
         with pytest.raises(KeyboardInterrupt):
             fit(Regression(KeyboardInterrupt(), at), data, plan(), checkpoint)
     assert epochs_in(checkpoint) == 4
     resumed = Regression()
-    pd.testing.assert_frame_equal(fit(resumed, data, plan(), checkpoint), expected, check_exact=True)
+    pd.testing.assert_frame_equal(history_of(resumed, data, plan(), checkpoint), expected, check_exact=True)
     assert torch.equal(resumed.weights(), whole.weights())
 
 
 def test_a_finished_run_is_not_trained_further(data, checkpoint):
     first = Regression()
-    history = fit(first, data, plan(), checkpoint)
+    history = history_of(first, data, plan(), checkpoint)
     again = Regression(init=99)
-    pd.testing.assert_frame_equal(fit(again, data, plan(), checkpoint), history, check_exact=True)
+    pd.testing.assert_frame_equal(history_of(again, data, plan(), checkpoint), history, check_exact=True)
     assert again.steps == 0
     assert torch.equal(again.weights(), first.weights())
 
@@ -139,7 +96,7 @@ def test_the_seed_decides_and_nothing_else(data, tmp_path):
     for i, (seed, drawn_before) in enumerate([(1, 0), (1, 100), (2, 0)]):
         learner = Regression()
         torch.rand(drawn_before)
-        histories.append(fit(learner, data, plan(seed=seed), Checkpoint(tmp_path / str(i))))
+        histories.append(history_of(learner, data, plan(seed=seed), Checkpoint(tmp_path / str(i))))
     pd.testing.assert_frame_equal(histories[0], histories[1], check_exact=True)
     assert (histories[0]["train_loss"] != histories[2]["train_loss"]).all()
 
@@ -156,43 +113,28 @@ def test_every_row_once_an_epoch_in_a_new_order(data, checkpoint):
     assert not torch.equal(orders[0], data[:, 0])
 
 
-class BatchMeans:
-    """Learns nothing: its terms are the batch's mean and the mean of its squares."""
-
-    terms = ("mean", "square")
-
-    def stateful(self):
-        return {}
-
-    def step(self, batch):
-        return torch.stack([batch.mean(), batch.square().mean()])
-
-    def evaluate(self):
-        return {}
-
-
 def test_the_smaller_last_batch_counts_less(checkpoint):
-    rows = torch.arange(10.0) ** 3
-    history = fit(BatchMeans(), rows, Plan("means", 4, 4, 0.1, 1, 1), checkpoint)
+    cubes = torch.arange(10.0) ** 3
+    history = history_of(BatchMeans(), cubes, means(4), checkpoint)
     assert history["train_mean"].tolist() == pytest.approx(4 * [202.5], rel=1e-6)
-    assert history["train_square"].tolist() == pytest.approx(4 * [rows.square().mean().item()], rel=1e-6)
+    assert history["train_square"].tolist() == pytest.approx(4 * [cubes.square().mean().item()], rel=1e-6)
 
 
 def test_batches_larger_than_the_data(checkpoint):
-    history = fit(BatchMeans(), torch.arange(10.0), Plan("means", 2, 64, 0.1, 1, 1), checkpoint)
+    history = history_of(BatchMeans(), torch.arange(10.0), means(2, batch_size=64), checkpoint)
     assert history["train_mean"].tolist() == pytest.approx([4.5, 4.5])
 
 
 def test_evaluation_does_not_disturb_the_training(data, tmp_path):
     quiet, noisy = Regression(), Regression(noisy_evaluation=True)
-    expected = fit(quiet, data, plan(), Checkpoint(tmp_path / "quiet"))
-    history = fit(noisy, data, plan(), Checkpoint(tmp_path / "noisy"))
+    expected = history_of(quiet, data, plan(), Checkpoint(tmp_path / "quiet"))
+    history = history_of(noisy, data, plan(), Checkpoint(tmp_path / "noisy"))
     assert history["train_loss"].tolist() == expected["train_loss"].tolist()
     assert torch.equal(noisy.weights(), quiet.weights())
 
 
 def test_evaluation_has_the_same_random_numbers_each_epoch(data, checkpoint):
-    history = fit(Regression(noisy_evaluation=True), data, plan(), checkpoint)
+    history = history_of(Regression(noisy_evaluation=True), data, plan(), checkpoint)
     assert history["noise"].iloc[0] != 0
     assert history["noise"].nunique() == 1
 
@@ -207,8 +149,8 @@ def test_a_loss_that_is_not_finite(data, tmp_path, value, at):
     assert epochs_in(checkpoint) == 2
 
     whole, resumed = Regression(), Regression(init=99)
-    expected = fit(whole, data, plan(), Checkpoint(tmp_path / "whole"))
-    pd.testing.assert_frame_equal(fit(resumed, data, plan(), checkpoint), expected, check_exact=True)
+    expected = history_of(whole, data, plan(), Checkpoint(tmp_path / "whole"))
+    pd.testing.assert_frame_equal(history_of(resumed, data, plan(), checkpoint), expected, check_exact=True)
     assert torch.equal(resumed.weights(), whole.weights())
 
 
@@ -236,7 +178,7 @@ class BadScore(BatchMeans):
 def test_a_score_that_is_not_finite(checkpoint, value):
     message = r"^means: .*epoch 3 .*learning_rate 0\.1\b.*'score'"
     with pytest.raises(RunError, match=message) as caught:
-        fit(BadScore(value), torch.arange(10.0), Plan("means", 6, 4, 0.1, 1, 1), checkpoint)
+        fit(BadScore(value), torch.arange(10.0), means(6), checkpoint)
     assert "\n" not in str(caught.value)
     assert epochs_in(checkpoint) == 2
 
@@ -255,7 +197,7 @@ def test_checkpoints_are_made_as_often_as_asked_and_at_the_end(
 
 def test_how_often_checkpoints_are_made_changes_nothing(data, tmp_path):
     histories = [
-        fit(Regression(), data, plan(checkpoint_every=every), Checkpoint(tmp_path / str(every)))
+        history_of(Regression(), data, plan(checkpoint_every=every), Checkpoint(tmp_path / str(every)))
         for every in (1, 4)
     ]
     pd.testing.assert_frame_equal(*histories, check_exact=True)

@@ -20,12 +20,17 @@ L100 = VaeRun(
     learning_rate=1e-3,
     batch_size=64,
     epochs=3,
+    shown_epochs=[0, 3],
+    planar_layers=0,
 )
 SMALL = L100.model_copy(update={"encoder": [16], "decoder": [16], "latent": 2, "logit_shift": 0.0})
 
 
 def vae_of(shape=(1, 2, 3), seed=0, gain=1.0, encoder_gain=1.0, **changes):
-    """Return a VAE whose weights are `gain` times those of a fresh one: the larger, the more z matters."""
+    """Return a VAE whose weights are `gain` times those of a fresh one: the larger, the more z matters.
+
+    The larger `encoder_gain`, the more x matters, and the further planar maps go.
+    """
     torch.manual_seed(seed)
     vae = build_vae(SMALL.model_copy(update=changes), shape)
     for network, factor in ((vae.decoder, gain), (vae.encoder, encoder_gain)):
@@ -50,10 +55,12 @@ def last_linear(network):
 
 
 def ignore_x(vae, mu=0.0, logvar=0.0):
-    """Make q(z|x) the same N(mu, exp(logvar)) for every x."""
+    """Make q(z|x) the same N(mu, exp(logvar)) for every x; planar maps after it move nothing."""
     last = last_linear(vae.encoder)
     last.weight.data.zero_()
-    last.bias.data = torch.cat([torch.full((vae.latent,), mu), torch.full((vae.latent,), logvar)])
+    last.bias.data.zero_()
+    last.bias.data[: vae.latent] = mu
+    last.bias.data[vae.latent : 2 * vae.latent] = logvar
     return vae
 
 
@@ -69,13 +76,17 @@ def literal_log_likelihood(x, logits):
     return (x * (1 / (1 + (-logits).exp())).log() + (1 - x) * (1 / (1 + logits.exp())).log()).sum(-1)
 
 
+def literal_log_joint(vae, x, z):
+    """Return log p(x|z) + log p(z) of `x` (N, D), `z` (N, K, latent), in float64."""
+    log_prior = Normal(0.0, 1.0).log_prob(z.double()).sum(-1)
+    return literal_log_likelihood(x[:, None], vae.decoder(z)) + log_prior
+
+
 def literal_log_weights(vae, x, z):
-    """Return log p(x|z) + log p(z) - log q(z|x) of `x` (N, D), `z` (N, K, latent), in float64."""
+    """Return log p(x|z) + log p(z) - log q(z|x) of `x` (N, D), `z` (N, K, latent), in float64, q Gaussian."""
     mu, logvar = vae.encoder(x).double().chunk(2, -1)
-    z64 = z.double()
-    log_prior = Normal(0.0, 1.0).log_prob(z64).sum(-1)
-    log_q = Normal(mu[:, None], (logvar[:, None] / 2).exp()).log_prob(z64).sum(-1)
-    return literal_log_likelihood(x[:, None], vae.decoder(z)) + log_prior - log_q
+    log_q = Normal(mu[:, None], (logvar[:, None] / 2).exp()).log_prob(z.double()).sum(-1)
+    return literal_log_joint(vae, x, z) - log_q
 
 
 @torch.no_grad()

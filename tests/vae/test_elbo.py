@@ -3,7 +3,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from regen.vae.elbo import elbo
-from vae.small import literal_log_likelihood, literal_log_weights, vae_of
+from regen.vae.posterior import DiagonalGaussian, PlanarPosterior
+from vae.small import literal_log_joint, literal_log_likelihood, literal_log_weights, vae_of
 
 
 def inputs(count=9, pixels=6, latent=2, seed=0, dtype=torch.float64):
@@ -26,8 +27,20 @@ def test_the_bound_as_the_paper_writes_it():
     assert bound.value.shape == (9,)
 
 
-def test_noise_is_drawn_from_the_global_stream():
-    vae, (x, noise) = vae_of(), inputs(dtype=torch.float32)
+def test_the_bound_after_planar_maps_is_the_log_weight_of_its_one_sample():
+    vae = vae_of(gain=2.0, encoder_gain=2.0, planar_layers=3).double()
+    x, noise = inputs()
+    bound = elbo(vae, x, noise)
+    q = vae.posterior(x)
+    z = q.sample(noise).z
+    torch.testing.assert_close(bound.log_likelihood, literal_log_likelihood(x, vae.decoder(z)))
+    log_q = q[:, None].log_prob(z[:, None])
+    torch.testing.assert_close(bound.value, (literal_log_joint(vae, x, z[:, None]) - log_q).squeeze(1))
+
+
+@pytest.mark.parametrize("planar_layers", [0, 2])
+def test_noise_is_drawn_from_the_global_stream(planar_layers):
+    vae, (x, noise) = vae_of(planar_layers=planar_layers), inputs(dtype=torch.float32)
     torch.manual_seed(4)
     drawn = elbo(vae, x)
     torch.manual_seed(4)
@@ -59,8 +72,9 @@ def test_its_expectation_is_that_of_the_log_weight():
     assert ((bound.mean(1) - weights.mean(1)).abs() < 4 * error).all()
 
 
-def test_gradients_are_those_of_finite_differences():
-    vae = vae_of(gain=2.0, encoder_gain=2.0).double()
+@pytest.mark.parametrize("planar_layers", [0, 2])
+def test_gradients_are_those_of_finite_differences(planar_layers):
+    vae = vae_of(gain=2.0, encoder_gain=2.0, planar_layers=planar_layers).double()
     x, noise = inputs()
     parameters = list(vae.parameters())
     elbo(vae, x, noise).value.sum().backward()
@@ -95,3 +109,17 @@ def test_under_bfloat16_only_products_are_rounded():
     mu, logvar = kept["encoder"].chunk(2, -1)
     kl = kl_divergence(Normal(mu, (logvar / 2).exp()), Normal(0.0, 1.0)).sum(-1)
     torch.testing.assert_close(bound.kl.double(), kl, rtol=1e-4, atol=1e-3)
+
+
+def test_under_bfloat16_planar_maps_are_not_rounded():
+    vae = vae_of((1, 28, 28), latent=50, planar_layers=4)
+    x, noise = inputs(20, pixels=784, latent=50, dtype=torch.float32)
+    kept = []
+    vae.encoder.register_forward_hook(lambda _module, _in, output: kept.append(output))
+    with torch.autocast("cpu", torch.bfloat16):
+        bound = elbo(vae, x, noise)
+    assert bound.kl.dtype == torch.float32
+    mu, logvar, maps = kept[0].double().tensor_split([50, 100], -1)
+    exact = PlanarPosterior.from_outputs(DiagonalGaussian(mu, logvar), maps)
+    expected = exact.kl(exact.sample(noise.double()))
+    torch.testing.assert_close(bound.kl.double(), expected, rtol=1e-4, atol=1e-3)

@@ -6,6 +6,7 @@ from regen.data.images import Images
 from regen.errors import InputError
 from regen.vae.networks import build_vae, load_vae
 from regen.vae.observations import observations, scale
+from regen.vae.posterior import DiagonalGaussian
 from vae.small import L100, SMALL, vae_of
 
 SHAPE = (1, 28, 28)
@@ -14,6 +15,12 @@ SHAPE = (1, 28, 28)
 def test_l100_has_the_report_s_size():
     vae = build_vae(L100, SHAPE)
     assert sum(parameter.numel() for parameter in vae.parameters()) == 742_584
+
+
+def test_l100_planar_has_eight_maps_more():
+    """u and w of 100 dimensions and b, for each of 8 maps, from 300 units and a bias."""
+    vae = build_vae(L100.model_copy(update={"planar_layers": 8}), SHAPE)
+    assert sum(parameter.numel() for parameter in vae.parameters()) == 742_584 + 301 * 8 * 201
 
 
 def test_layers_are_those_of_the_run():
@@ -42,6 +49,37 @@ def test_the_first_half_of_the_encoding_is_mu():
     q, code = vae.posterior(x), vae.encoder(x)
     torch.testing.assert_close(q.mu, code[:, :2])
     torch.testing.assert_close(q.logvar, code[:, 2:])
+
+
+@pytest.mark.parametrize(("latent", "layers"), [(2, 0), (2, 1), (3, 4), (1, 2)])
+def test_the_encoding_holds_mu_logvar_and_each_map_in_turn(latent, layers):
+    vae, x = vae_of(latent=latent, planar_layers=layers), torch.rand(4, 6)
+    code = vae.encoder(x)
+    assert code.shape == (4, 2 * latent + layers * (2 * latent + 1))
+    q = vae.posterior(x)
+    if layers == 0:
+        assert isinstance(q, DiagonalGaussian)
+        return
+    parts = [q.base.mu, q.base.logvar]
+    for planar in q.maps:
+        parts += [planar.u, planar.w, planar.b[:, None]]
+    assert len(q.maps) == layers
+    assert torch.equal(torch.cat(parts, 1), code)
+
+
+@pytest.mark.parametrize("layers", [0, 3])
+def test_the_centre_is_what_a_sample_without_noise_gives(layers):
+    vae, x = vae_of(planar_layers=layers, encoder_gain=2.0), torch.rand(4, 6)
+    q = vae.posterior(x)
+    centre = vae.centre(x)
+    assert centre.shape == (4, 2)
+    torch.testing.assert_close(centre, q.sample(torch.zeros(4, 2)).z)
+    mu = q.mu if layers == 0 else q.base.mu
+    assert torch.equal(centre, mu) == (layers == 0)
+
+
+def test_the_images_shape_is_known():
+    assert vae_of((3, 4, 2)).shape == (3, 4, 2)
 
 
 def test_the_shift_moves_all_logits_and_nothing_else():
@@ -91,6 +129,7 @@ def test_the_shift_is_not_added_to_loaded_weights_again(tmp_path):
         ({"latent": 3}, (1, 2, 3)),
         ({"decoder": [16, 16]}, (1, 2, 3)),
         ({"encoder": [17]}, (1, 2, 3)),
+        ({"planar_layers": 1}, (1, 2, 3)),
         ({}, (1, 3, 3)),
     ],
     ids=str,

@@ -17,6 +17,8 @@ from regen.vae.observations import observations, scale
 from regen.vae.training import VaeLearner, evaluate, mean_terms, summary
 from vae.small import SMALL, ignore_x, last_linear, random_images, vae_of
 
+POSTERIORS = pytest.mark.parametrize("planar_layers", [0, 2])
+
 
 def exact_context():
     return autocast("float32", torch.device("cpu"))
@@ -37,8 +39,10 @@ def test_terms_are_means_over_the_images_and_add_up():
     assert negative_elbo == pytest.approx(reconstruction + kl)
 
 
-def test_a_step_is_one_of_adam_on_the_negative_bound():
-    ours, reference, batch = vae_of(gain=2.0), vae_of(gain=2.0), random_images(9, 6)
+@POSTERIORS
+def test_a_step_is_one_of_adam_on_the_negative_bound(planar_layers):
+    ours, reference = (vae_of(gain=2.0, planar_layers=planar_layers) for _ in range(2))
+    batch = random_images(9, 6)
     optimizer = torch.optim.Adam(reference.parameters(), lr=SMALL.learning_rate)
     learner = learner_of(ours)
     for seed in range(3):
@@ -90,34 +94,119 @@ def test_every_precision_trains(precision):
     assert all(parameter.dtype == torch.float32 for parameter in vae.parameters())
 
 
-def test_stopped_and_resumed_equals_uninterrupted(tmp_path):
-    data, plan = random_images(30, 6), Plan("small", 6, 8, 1e-3, 1, 2)
-    whole, stopped, resumed = (vae_of(seed=seed) for seed in (0, 0, 1))
+@POSTERIORS
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path, planar_layers):
+    data, plan = random_images(30, 6), Plan("small", 6, 8, 1e-3, 1, 2, (0, 3, 4, 6))
+    whole, stopped, resumed = (vae_of(seed=seed, planar_layers=planar_layers) for seed in (0, 0, 1))
     expected = fit(learner_of(whole), data, plan, Checkpoint(tmp_path / "whole"))
     fit(learner_of(stopped), data, replace(plan, epochs=4), Checkpoint(tmp_path / "stopped"))
-    history = fit(learner_of(resumed), data, plan, Checkpoint(tmp_path / "stopped"))
-    pd.testing.assert_frame_equal(history, expected, check_exact=True)
+    fitted = fit(learner_of(resumed), data, plan, Checkpoint(tmp_path / "stopped"))
+    pd.testing.assert_frame_equal(fitted.table, expected.table, check_exact=True)
     assert all(map(torch.equal, resumed.parameters(), whole.parameters()))
+    assert list(fitted.snapshots) == [0, 3, 4, 6]
+    assert all(map(torch.equal, fitted.snapshots.values(), expected.snapshots.values()))
+
+
+@POSTERIORS
+def test_showing_changes_nothing(tmp_path, planar_layers):
+    histories, ends = [], []
+    for shown in ((), (0, 1, 2, 4)):
+        vae, plan = vae_of(planar_layers=planar_layers), Plan("small", 4, 8, 1e-3, 1, 2, shown)
+        fitted = fit(learner_of(vae), random_images(30, 6), plan, Checkpoint(tmp_path / str(shown)))
+        histories.append(fitted.table)
+        ends.append(torch.cat([parameter.flatten() for parameter in vae.parameters()]))
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (3, 4, 4)])
+def test_a_snapshot_is_of_means_of_pixels(shape):
+    vae = vae_of(shape, gain=3.0)
+    learner = learner_of(vae)
+    shown = learner.snapshot()
+    assert shown.shape == (64, *shape)
+    assert shown.dtype == torch.uint8
+    means = vae.decode(learner.codes).sigmoid().detach()
+    torch.testing.assert_close(shown.flatten(1) / 255, means, rtol=0, atol=0.5 / 255 + 1e-6)
+    assert shown.unique(dim=0).shape[0] == 64
+
+
+def test_a_snapshot_s_codes_are_standard_normal_and_always_the_same():
+    codes = learner_of(vae_of(latent=200)).codes
+    assert codes.shape == (64, 200)
+    assert abs(codes.mean()) < 4 / 12_800**0.5
+    assert codes.std().item() == pytest.approx(1, abs=0.03)
+    torch.manual_seed(77)
+    assert torch.equal(learner_of(vae_of(latent=200, seed=5, planar_layers=1)).codes, codes)
+
+
+def test_a_snapshot_is_taken_without_a_trace():
+    vae = vae_of()
+    before = [parameter.clone() for parameter in vae.parameters()]
+    torch.manual_seed(4)
+    expected = torch.rand(3)
+    torch.manual_seed(4)
+    learner = learner_of(vae)
+    for training in (True, False):
+        vae.train(training)
+        shown = learner.snapshot()
+        assert not shown.requires_grad
+        assert vae.training == training
+    assert torch.equal(torch.rand(3), expected)
+    assert all(map(torch.equal, before, vae.parameters()))
+    assert torch.equal(learner.snapshot(), shown)
 
 
 def test_a_learning_rate_that_is_too_large_is_named(tmp_path):
     run = SMALL.model_copy(update={"learning_rate": 1e30})
     learner = learner_of(vae_of(), run)
-    plan = Plan("wild", 50, 4, run.learning_rate, 1, 1)
+    plan = Plan("wild", 50, 4, run.learning_rate, 1, 1, ())
     with pytest.raises(RunError, match=r"^wild: .* not finite .* learning_rate 1e\+30"):
         fit(learner, random_images(20, 6), plan, Checkpoint(tmp_path / "checkpoint"))
 
 
-def test_metrics_are_those_of_the_last_epoch():
-    history = pd.DataFrame({"epoch": [1, 2], "train_kl": [3.0, 4.0], "valid_kl": [5.0, math.nan]})
+def history_of(**seeds):
+    """Return a history of two epochs: `seed_7=(kl, kl)` of train and valid at the last."""
+    rows = []
+    for name, (train, valid) in seeds.items():
+        seed = int(name.removeprefix("seed_"))
+        rows.append({"epoch": 1, "train_kl": 30.0, "valid_kl": 50.0, "seed": seed})
+        rows.append({"epoch": 2, "train_kl": train, "valid_kl": valid, "seed": seed})
+    return pd.DataFrame(rows)
+
+
+def test_metrics_of_one_seed_are_those_of_its_last_epoch():
     vae = vae_of()
-    parameters = sum(parameter.numel() for parameter in vae.parameters())
-    assert summary(vae, history) == {
+    assert summary(vae, history_of(seed_7=(4.0, 5.0))) == {
         "epochs": 2,
-        "parameters": parameters,
+        "seeds": 1,
+        "parameters": sum(parameter.numel() for parameter in vae.parameters()),
         "train_kl": 4.0,
-        "valid_kl": "not finite",
+        "valid_kl": 5.0,
     }
+
+
+def test_metrics_of_several_seeds_are_means_with_deviations():
+    vae = vae_of()
+    assert summary(vae, history_of(seed_7=(4.0, 5.0), seed_3=(2.0, 5.0), seed_4=(3.0, 5.0))) == {
+        "epochs": 2,
+        "seeds": 3,
+        "parameters": sum(parameter.numel() for parameter in vae.parameters()),
+        "train_kl": 3.0,
+        "valid_kl": 5.0,
+        "train_kl_deviation": pytest.approx(1.0),
+        "valid_kl_deviation": 0.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "seeds", [{"seed_7": (4.0, math.nan)}, {"seed_7": (4.0, math.nan), "seed_3": (4.0, 5.0)}]
+)
+def test_metrics_that_are_not_finite_are_words(seeds):
+    metrics = summary(vae_of(), history_of(**seeds))
+    assert metrics["train_kl"] == 4.0
+    assert metrics["valid_kl"] == "not finite"
+    assert metrics.get("valid_kl_deviation", "not finite") == "not finite"
 
 
 @pytest.fixture(scope="module")
@@ -126,16 +215,16 @@ def digits():
     return {split: observations(images, binarize=True) for split, images in splits.items()}
 
 
-def test_training_on_digits_pays(digits, tmp_path):
-    run = SMALL.model_copy(
-        update={"encoder": [100], "decoder": [100], "latent": 10, "logit_shift": -2.0, "learning_rate": 3e-3}
-    )
+@POSTERIORS
+def test_training_on_digits_pays(digits, tmp_path, planar_layers):
+    widths = {"encoder": [100], "decoder": [100], "latent": 10, "planar_layers": planar_layers}
+    run = SMALL.model_copy(update=widths | {"logit_shift": -2.0, "learning_rate": 3e-3})
     torch.manual_seed(0)
     vae = build_vae(run, (1, 28, 28))
     learner = learner_of(vae, run, digits["valid"])
     untrained = learner.evaluate()["valid_negative_elbo"]
-    plan = Plan("smoke", 8, 64, run.learning_rate, 1, 8)
-    history = fit(learner, digits["train"], plan, Checkpoint(tmp_path / "checkpoint"))
+    plan = Plan("smoke", 8, 64, run.learning_rate, 1, 8, (0, 8))
+    history = fit(learner, digits["train"], plan, Checkpoint(tmp_path / "checkpoint")).table
     assert history["valid_negative_elbo"].iloc[-1] < 0.6 * untrained
     assert history["train_negative_elbo"].is_monotonic_decreasing
     assert history["valid_kl"].iloc[-1] > 1

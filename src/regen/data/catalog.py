@@ -27,8 +27,9 @@ class RemoteFile:
 class DatasetEntry:
     """What is known of a data set before it is there.
 
-    `shape` is (C, H, W); `sizes` counts the images of train, valid and test; `classes` is None where the
-    source has no labels; a `binary` data set has pixels 0 and 255 only. No `files`: embedded.
+    `shape` is (C, H, W); `sizes` counts the images of train, valid and test, and a split of none is not
+    there; `classes` is None where the source has no labels; a `binary` data set has pixels 0 and 255 only.
+    No `files`: embedded.
     """
 
     shape: tuple[int, int, int]
@@ -45,6 +46,10 @@ def _usually_plain(name: str, sha256: str, size: int) -> RemoteFile:
 
 def _usually_gzipped(name: str, sha256: str, size: int) -> RemoteFile:
     return RemoteFile(name, sha256, size, names=(f"{name}.gz", name))
+
+
+def _archive(name: str, sha256: str, size: int) -> RemoteFile:
+    return RemoteFile(name, sha256, size, names=(name,))
 
 
 # TensorFlow Datasets publishes the same three SHA-256s.
@@ -106,8 +111,45 @@ _MNIST = DatasetEntry(
     ),
 )
 
+# TensorFlow Datasets publishes the same SHA-256; its MD5 is the one that the data set's page gives.
+_CIFAR10 = DatasetEntry(
+    shape=(3, 32, 32),
+    sizes=(50_000, 0, 10_000),
+    classes=10,
+    files=(
+        _archive(
+            "cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            170_052_171,
+        ),
+    ),
+    mirrors=("https://www.cs.toronto.edu/~kriz/",),
+)
+
+# TensorFlow Datasets publishes the same SHA-256 and size. An older archive of this name had other bytes.
+_IMAGENETTE = DatasetEntry(
+    shape=(3, 64, 64),
+    sizes=(9_469, 0, 3_925),
+    classes=10,
+    files=(
+        _archive(
+            "imagenette2-160.tgz",
+            "64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
+            99_003_388,
+        ),
+    ),
+    mirrors=("https://s3.amazonaws.com/fast-ai-imageclas/",),
+)
+
+# Each digit of `digits` four times for training, so that a GAN has something to learn, and for testing, so
+# that a thousand images are there to compare with; once for validation, where a mean is all that is taken.
+_DIGITS_COLOR = DatasetEntry(shape=(3, 32, 32), sizes=(4 * 1297, 250, 4 * 250), classes=10)
+
 DATASETS = {
     "digits": DatasetEntry(shape=(1, 28, 28), sizes=(1297, 250, 250), classes=10),
+    "digits_color": _DIGITS_COLOR,
     "binarized_mnist": _BINARIZED_MNIST,
     "mnist": _MNIST,
+    "cifar10": _CIFAR10,
+    "imagenette": _IMAGENETTE,
 }

@@ -5,15 +5,20 @@ A new data set is an entry in the catalog and a reader here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from regen.data.catalog import DATASETS, DatasetEntry
+from regen.data.cifar10 import read_cifar10
 from regen.data.digits import embedded_digits
+from regen.data.digits_color import coloured_digits
 from regen.data.download import Transfer
 from regen.data.fetch import fetch_files
+from regen.data.imagenette import read_imagenette
 from regen.data.images import SPLITS, Dataset, Images
 from regen.data.mirrors import list_mirrors
 from regen.data.readers import read_amat, read_idx
@@ -22,25 +27,46 @@ from regen.errors import InputError
 Paths = Mapping[str, Path]  # where each file of the catalog lies, unpacked and verified
 Reader = Callable[[Paths, DatasetEntry], dict[str, Images]]
 
+ROOM = 4  # times the size of the official file that another may have: no mirror fills the disk
+
 
 def prepare_dataset(
-    name: str, mirror: str | None, downloads: Path, transfer: Transfer | None = None
+    name: str,
+    mirror: str | None,
+    downloads: Path,
+    transfer: Transfer | None = None,
+    sha256: str | None = None,
 ) -> Dataset:
     """Return the data set `name`, downloaded into the folder `downloads` unless it is there already.
 
-    `mirror` is what data.mirror says; it and REGEN_DATA_MIRROR come before the public mirrors.
+    `mirror` is what data.mirror says; it and REGEN_DATA_MIRROR come before the public mirrors. `sha256` is
+    the checksum that the data set's one file has in place of the official one, say of a copy packed anew.
 
     Raises:
-        InputError: the mirror makes no sense, or a file's content does not.
+        InputError: the mirror or checksum makes no sense, or a file's content does not.
         RunError: no mirror gives a file.
     """
-    entry = DATASETS[name]
+    entry = DATASETS[name] if sha256 is None else _with_checksum(name, sha256)
     mirrors = list_mirrors(mirror, entry.mirrors)
     paths = fetch_files(entry.files, mirrors, downloads, transfer or Transfer())
     splits = READERS[name](paths, entry)
     for split, size in zip(SPLITS, entry.sizes, strict=True):
         _check(splits.get(split), (size, *entry.shape), f"{name}: {split}")
-    return Dataset(name, splits, _source(entry))
+    return Dataset(name, splits, _source(entry, DATASETS[name]))
+
+
+def _with_checksum(name: str, sha256: str) -> DatasetEntry:
+    """Return the catalog's entry with another checksum of its one file; InputError if it cannot have one."""
+    key, entry, checksum = f"params.yaml: data.sha256.{name}", DATASETS[name], sha256.lower()
+    if not re.fullmatch("[0-9a-f]{64}", checksum):
+        raise InputError(f"{key}: {sha256!r}: should be the 64 hexadecimal digits that sha256sum prints")
+    if len(entry.files) != 1:
+        held = f"is made of {len(entry.files)} files" if entry.files else "is embedded"
+        raise InputError(f"{key}: {name} {held}; allowed for a data set of one file only")
+    (file,) = entry.files
+    if checksum == file.sha256:
+        return entry
+    return replace(entry, files=(replace(file, sha256=checksum, size=ROOM * file.size),))
 
 
 def _check(images: Images | None, shape: tuple[int, ...], what: str) -> None:
@@ -49,14 +75,20 @@ def _check(images: Images | None, shape: tuple[int, ...], what: str) -> None:
         raise InputError(f"{what}: the source holds images of shape {found}, the catalog says {shape}")
 
 
-def _source(entry: DatasetEntry) -> str:
+def _source(entry: DatasetEntry, official: DatasetEntry) -> str:
     """Say where the images come from, by checksums and not by mirror: the same on every machine."""
     checksums = ", ".join(f"{file.name} sha256:{file.sha256}" for file in entry.files)
-    return f"downloaded: {checksums}" if checksums else "embedded in scikit-learn"
+    if not checksums:
+        return "embedded in scikit-learn"
+    return f"downloaded: {checksums}" + ("" if entry == official else " (not the official bytes)")
 
 
 def _digits(_: Paths, entry: DatasetEntry) -> dict[str, Images]:
     return embedded_digits(entry.sizes)
+
+
+def _digits_color(_: Paths, entry: DatasetEntry) -> dict[str, Images]:
+    return coloured_digits(embedded_digits(DATASETS["digits"].sizes, side=entry.shape[-1]), entry.sizes)
 
 
 def _mnist(paths: Paths, entry: DatasetEntry) -> dict[str, Images]:
@@ -84,8 +116,19 @@ def _binarized_mnist(paths: Paths, entry: DatasetEntry) -> dict[str, Images]:
     return splits
 
 
+def _cifar10(paths: Paths, _: DatasetEntry) -> dict[str, Images]:
+    return read_cifar10(paths["cifar-10-binary.tar.gz"])
+
+
+def _imagenette(paths: Paths, entry: DatasetEntry) -> dict[str, Images]:
+    return read_imagenette(paths["imagenette2-160.tgz"], entry.classes or 0, total=sum(entry.sizes))
+
+
 READERS: dict[str, Reader] = {
     "digits": _digits,
+    "digits_color": _digits_color,
     "mnist": _mnist,
     "binarized_mnist": _binarized_mnist,
+    "cifar10": _cifar10,
+    "imagenette": _imagenette,
 }

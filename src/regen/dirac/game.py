@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regen.params import Dirac
+from regen.sections import Dirac
 
 Array = NDArray[np.float64]
 

@@ -1,27 +1,50 @@
-"""What the reports claim: `claims.yaml`, and which of our metrics stands for each claim."""
+"""What the reports claim: `claims.yaml`, and what our figures say of each claim."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import pandas as pd
 
 from regen.errors import InputError
-from regen.params import read_yaml
+from regen.yaml_files import read_yaml
+
+COLUMNS = ("claim", "what", "report", "ours", "tolerance", "verdict")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: `expected` is the report's figure or wording for `metric` of `run`, `given` its settings."""
+    """One claim on `metric` of `run`: a figure, a word, or a curve of figures by epoch, in `expected`.
+
+    With `runs` in place of `run`: that these runs come in this order, best first. `given` are the report's
+    settings, without which no verdict is given.
+    """
 
     id: str
     source: str
-    run: str
     metric: str
-    expected: float | str | list[float]
+    expected: float | str | list[float] | None = None
+    run: str = ""
+    runs: list[str] = field(default_factory=list)
+    better: Literal["lower", "higher"] = "lower"
     what: str = ""
     tolerance: float = 0.0
     given: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.run) == bool(self.runs) or (self.run and self.expected is None):
+            raise TypeError("should have 'run' and 'expected', or 'runs'")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run of ours: its settings, which claims may ask for, and its metrics."""
+
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,3 +79,52 @@ def _claim(entry: Any, path: Path) -> Claim:
         return Claim(**entry)
     except TypeError as error:
         raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
+
+
+def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
+    """Return one row for each claim on runs that there are: the report's figure, ours, and the verdict.
+
+    A curve is compared where it is furthest from the report's. A run with other settings than the report's,
+    such as its data, gets no verdict.
+    """
+    rows = []
+    for claim in claims.claims:
+        names = claim.runs or [claim.run]
+        if all(name in facts for name in names):
+            these = [facts[name] for name in names]
+            ours, expected, agrees = _ordered(claim, these) if claim.runs else _compared(claim, these[0])
+            other = [
+                key for key, value in claim.given.items() for each in these if each.settings[key] != value
+            ]
+            verdict = f"other {other[0].replace('_', ' ')}" if other else "agrees" if agrees else "differs"
+            tolerance = claim.tolerance or None
+            rows.append((claim.id, claim.what, expected, ours, tolerance, verdict))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _compared(claim: Claim, facts: Facts) -> tuple[Any, Any, bool]:
+    """Return our figure, the report's, and whether they agree; of a curve, where they are furthest apart."""
+    ours, expected = _value(claim, facts), claim.expected
+    if isinstance(expected, list):
+        ours, expected = max(zip(ours, expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
+    if isinstance(expected, str) or isinstance(ours, str):
+        return ours, expected, ours == expected
+    return ours, expected, abs(ours - expected) <= claim.tolerance
+
+
+def _ordered(claim: Claim, facts: list[Facts]) -> tuple[str, str, bool]:
+    """Return our order and the report's, best first, and whether they are the same."""
+    values = [_value(claim, each) for each in facts]
+    sign = 1 if claim.better == "lower" else -1
+    finite = not any(isinstance(value, str) for value in values)
+    order = sorted(range(len(values)), key=lambda i: sign * values[i]) if finite else []
+    ours = ", ".join(f"{claim.runs[i]} ({values[i]:.2f})" for i in order) or "not finite"
+    return ours, ", ".join(claim.runs), order == list(range(len(values)))
+
+
+def _value(claim: Claim, facts: Facts) -> Any:
+    if claim.metric not in facts.metrics:
+        raise InputError(
+            f"claims.yaml: {claim.id}: {claim.metric!r} is no metric of {claim.run or claim.runs}"
+        )
+    return facts.metrics[claim.metric]

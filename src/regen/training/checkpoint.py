@@ -22,8 +22,8 @@ from regen.cache import cache_dir
 from regen.errors import InputError, RunError
 
 
-def fingerprint(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
-    """Return a key of `settings` and of the content of `files`: equal keys, equal results."""
+def fingerprint(settings: Any, files: Iterable[Path]) -> str:
+    """Return a key of `settings`, plain data, and of the content of `files`: equal keys, equal results."""
     digest = hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode())
     for path in sorted(files):
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -40,6 +40,9 @@ class Learner(Protocol):
     def evaluate(self) -> dict[str, float]:
         """Return this epoch's scores on held-out data."""
 
+    def snapshot(self) -> Tensor:
+        """Return samples (N, C, H, W) uint8 of the model as it is, from the same noise at every epoch."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -51,30 +54,52 @@ class Plan:
     learning_rate: float
     seed: int
     checkpoint_every: int
+    shown_epochs: tuple[int, ...]
+    """The epochs whose snapshots are kept; 0 is before training."""
 
 
-def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> pd.DataFrame:
+@dataclass
+class Fitted:
+    """What training leaves, beside the learner itself."""
+
+    history: list[dict[str, Any]]
+    """One row an epoch: `epoch`, `train_<term>` for each term, and the learner's scores."""
+    snapshots: dict[int, Tensor]
+    """The learner's snapshots, by epoch."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The history as a table."""
+        return pd.DataFrame(self.history)
+
+
+def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> Fitted:
     """Train `learner` on the rows of `data` (N, ...), going on from `checkpoint` where it holds a state.
-
-    Returns:
-        the history: one row an epoch, with `epoch`, `train_<term>` for each term and the learner's scores.
 
     Raises:
         RunError: the loss or a score is not finite; the last good checkpoint is kept.
     """
     torch.manual_seed(plan.seed)
-    history = _resume(learner, checkpoint, data.device)
+    fitted = _resume(learner, checkpoint, data.device)
+    done = len(fitted.history)
     steps = -(-len(data) // plan.batch_size)
+    _show(learner, fitted, plan, done)
     with tqdm(
-        total=plan.epochs * steps, initial=len(history) * steps, desc=plan.run, unit="step", disable=None
+        total=plan.epochs * steps, initial=done * steps, desc=plan.run, unit="step", disable=None
     ) as bar:
-        for epoch in range(len(history) + 1, plan.epochs + 1):
+        for epoch in range(done + 1, plan.epochs + 1):
             means = _train_epoch(learner, data, plan, epoch, bar)
             scores = {f"train_{name}": mean for name, mean in zip(learner.terms, means, strict=True)}
-            history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch, data.device)})
+            fitted.history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch, data.device)})
+            _show(learner, fitted, plan, epoch)
             if epoch % plan.checkpoint_every == 0 or epoch == plan.epochs:
-                _save(learner, history, checkpoint, data.device)
-    return pd.DataFrame(history)
+                _save(learner, fitted, checkpoint, data.device)
+    return fitted
+
+
+def _show(learner: Learner, fitted: Fitted, plan: Plan, epoch: int) -> None:
+    if epoch in plan.shown_epochs:
+        fitted.snapshots[epoch] = learner.snapshot().cpu()
 
 
 def _train_epoch(learner: Learner, data: Tensor, plan: Plan, epoch: int, bar: tqdm[Any]) -> list[float]:
@@ -116,20 +141,17 @@ def _evaluate(learner: Learner, plan: Plan, epoch: int, device: torch.device) ->
     return scores
 
 
-def _resume(learner: Learner, checkpoint: Checkpoint, device: torch.device) -> list[dict[str, Any]]:
-    """Restore the learner and the generators from `checkpoint`; return the history so far."""
+def _resume(learner: Learner, checkpoint: Checkpoint, device: torch.device) -> Fitted:
+    """Restore the learner and the generators from `checkpoint`; return what there is so far."""
     state = checkpoint.load()
     if state is None:
-        return []
+        return Fitted([], {})
     for name, part in learner.stateful().items():
         part.load_state_dict(state["parts"][name])
     set_rng_state(state["rng"], device)
-    history: list[dict[str, Any]] = state["history"]
-    return history
+    return Fitted(state["history"], state["snapshots"])
 
 
-def _save(
-    learner: Learner, history: list[dict[str, Any]], checkpoint: Checkpoint, device: torch.device
-) -> None:
+def _save(learner: Learner, fitted: Fitted, checkpoint: Checkpoint, device: torch.device) -> None:
     parts = {name: part.state_dict() for name, part in learner.stateful().items()}
-    checkpoint.save({"parts": parts, "rng": rng_state(device), "history": history})
+    checkpoint.save({"parts": parts, "rng": rng_state(device), **vars(fitted)})

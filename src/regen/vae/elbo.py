@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from regen.vae.functions import bernoulli_log_prob
@@ -30,5 +29,5 @@ def elbo(vae: VAE, x: Tensor, noise: Tensor | None = None) -> Elbo:
     `noise` (N, latent) is standard normal, from torch's global generator where none is given.
     """
     q = vae.posterior(x)
-    sample = q.sample(torch.randn_like(q.mu) if noise is None else noise)
+    sample = q.sample(x.new_empty(len(x), vae.latent).normal_() if noise is None else noise)
     return Elbo(bernoulli_log_prob(x, vae.decode(sample.z)), q.kl(sample))

@@ -2,80 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from regen.figures import save_figure, use_style
+from regen.grids import image_grid, snapshots
 from regen.vae.networks import VAE
-from regen.vae.observations import scale
+from regen.vae.observations import scale, to_pixels
 
-GRID = 8
-"""Images a side of a sample grid."""
+COLUMNS = 8
+"""Images in a row of reconstructions."""
+ROWS = 4
+"""Rows of images, and as many of their reconstructions."""
 
 
-def draw(
-    vae: VAE,
-    pixels: Tensor,
-    shape: tuple[int, ...],
-    history: pd.DataFrame,
-    title: str,
-    folder: Path,
-    dpi: int,
-) -> None:
-    """Draw learning curves, samples, and reconstructions of the first of `pixels` (N, D) uint8."""
+@dataclass(frozen=True)
+class Artifacts:
+    """What training left: the VAE and its samples by epoch, of its first seed; its history, of all seeds; and
+    test images (N, D) uint8.
+    """
+
+    vae: VAE
+    snapshots: Mapping[int, Tensor]
+    history: pd.DataFrame
+    test: Tensor
+
+
+def draw(run: Artifacts, title: str, folder: Path, dpi: int) -> None:
+    """Draw learning curves, samples over the epochs, and reconstructions."""
     with use_style():
-        save_figure(learning_curves(history, title), folder / "learning_curves.png", dpi)
-        save_figure(samples(vae, shape, title), folder / "samples.png", dpi)
-        save_figure(
-            reconstructions(vae, pixels[: GRID * GRID // 2], shape, title),
-            folder / "reconstructions.png",
-            dpi,
-        )
+        save_figure(learning_curves(run.history, title), folder / "learning_curves.png", dpi)
+        shown = snapshots(run.snapshots, f"{title}: means of p(x|z), of the same z")
+        save_figure(shown, folder / "samples.png", dpi)
+        save_figure(reconstructions(run, title), folder / "reconstructions.png", dpi)
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Return -ELBO, reconstruction error and KL, train and valid, over epochs."""
+    """Return -ELBO, reconstruction error and KL, train and valid, over epochs: a line a seed."""
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharex=True)
     names = {"negative_elbo": "-ELBO", "reconstruction": "reconstruction error", "kl": "KL(q || p)"}
     for ax, (term, name) in zip(axes, names.items(), strict=True):
-        for split, style in (("train", "--"), ("valid", "-")):
-            ax.plot(history["epoch"], history[f"{split}_{term}"], style, label=split)
+        for colour, (split, style) in enumerate((("train", "--"), ("valid", "-"))):
+            lines = history.pivot(index="epoch", columns="seed", values=f"{split}_{term}")
+            label = [split, *[None] * (lines.shape[1] - 1)]
+            ax.plot(lines, style, color=f"C{colour}", label=label)
         ax.set(title=name, xlabel="epoch", ylabel="nats an image")
     axes[0].legend()
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def image_grid(images: Tensor, title: str) -> Figure:
-    """Return `images` (N, C, H, W) in [0, 1] in rows of GRID."""
-    framed = F.pad(images, (1, 1, 1, 1), value=0.5)
-    grid = framed.unflatten(0, (-1, GRID)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    figure, ax = plt.subplots(figsize=(4.5, 4.5 * grid.shape[0] / grid.shape[1] + 0.35))
-    ax.imshow(grid.clamp(0, 1))
-    ax.set_title(title)
-    ax.set_axis_off()
-    return figure
-
-
 @torch.no_grad()
-def samples(vae: VAE, shape: tuple[int, ...], title: str) -> Figure:
-    """Return the means of p(x|z) for GRID^2 codes z from the prior, always the same."""
-    z = torch.randn(GRID * GRID, vae.latent, generator=torch.Generator().manual_seed(0))
-    return image_grid(
-        vae.decode(z).sigmoid().unflatten(1, shape), f"{title}: means of p(x|z), z from the prior"
-    )
-
-
-@torch.no_grad()
-def reconstructions(vae: VAE, pixels: Tensor, shape: tuple[int, ...], title: str) -> Figure:
-    """Return rows of test images, each over a row of their reconstructions from the posterior's mean."""
-    x = scale(pixels)
-    means = vae.decode(vae.posterior(x).mu).sigmoid()
-    rows = torch.stack([x.unflatten(0, (-1, GRID)), means.unflatten(0, (-1, GRID))], dim=1)
-    return image_grid(rows.flatten(0, 2).unflatten(1, shape), f"{title}: test images over reconstructions")
+def reconstructions(run: Artifacts, title: str) -> Figure:
+    """Return rows of test images, each over a row of their reconstructions from the posterior's centre."""
+    pixels = run.test[: ROWS * COLUMNS]
+    means = run.vae.decode(run.vae.centre(scale(pixels))).sigmoid()
+    pairs = torch.stack([pixels.unflatten(0, (-1, COLUMNS)), to_pixels(means).unflatten(0, (-1, COLUMNS))], 1)
+    images = pairs.flatten(0, 2).unflatten(1, run.vae.shape)
+    return image_grid(images, COLUMNS, f"{title}: test images over reconstructions")

@@ -7,10 +7,13 @@ cut into chunks; all weights stay logarithms.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from regen.artifacts import metric
@@ -36,10 +39,10 @@ class LogLikelihood:
     ess: Tensor
     """(N,): effective sample size (sum w)^2 / sum w^2, between 1 and K."""
 
-    @property
-    def standard_error(self) -> float:
-        """Standard error in nats of the mean of `log_p` over the images."""
-        return float(self.log_p.std() / math.sqrt(len(self.log_p)))
+
+def standard_error(values: Tensor) -> float:
+    """Return the standard error of the mean of `values` (N,)."""
+    return float(values.std() / math.sqrt(len(values)))
 
 
 def log_weights(vae: VAE, x: Tensor, q: Posterior, noise: Tensor) -> Tensor:
@@ -107,7 +110,8 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
             f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
         )
     # a quarter stays free: the allocator cannot reuse at once all that is freed within a chunk
-    pairs = (budget * 3 // 4 - noise) // (sample + kept)
+    image = 4 * _floats_per_image(vae, pixels) // importance_samples
+    pairs = (budget * 3 // 4 - noise) // (sample + kept + image)
     if pixels.device.type == "cpu":
         pairs = min(pairs, max(1, CPU_CACHE // (4 * pixels.shape[1])))
     return _Chunk(max(1, pairs // importance_samples), max(1, min(importance_samples, pairs)))
@@ -115,26 +119,69 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
 
 def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
     """Return how many floats decoding and scoring one sample of z holds, at most: all outputs at once."""
-    outputs = [3 * vae.latent, 4 * pixels.shape[1]]  # z and its densities; the temporaries of the pixels' sum
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
-        for module in vae.decoder.modules()
-        if not list(module.children())
-    ]
-    vae.decode(vae.posterior(scale(pixels)).mu)
-    for hook in hooks:
-        hook.remove()
+    # z, its densities, what planar maps need on the way; the temporaries of the pixels' sum
+    outputs = [6 * vae.latent, 4 * pixels.shape[1]]
+    with _record_outputs(vae.decoder, outputs):
+        vae.decode(vae.centre(scale(pixels)))
     return sum(outputs)
 
 
-def summary(result: LogLikelihood, importance_samples: int) -> dict[str, float | int | str]:
-    """Return the metrics of an estimate: means over the images, in nats, and the standard error."""
-    return {
-        "images": len(result.log_p),
-        "importance_samples": importance_samples,
-        "log_p": metric(float(result.log_p.mean())),
-        "log_p_standard_error": metric(result.standard_error),
-        "elbo": metric(float(result.elbo.mean())),
-        "effective_sample_size": metric(float(result.ess.mean())),
-        "effective_sample_size_median": metric(float(result.ess.median())),
+def _floats_per_image(vae: VAE, pixels: Tensor) -> int:
+    """Return how many floats one image and its posterior hold, at most: all outputs at once."""
+    outputs = [pixels.shape[1]]
+    with _record_outputs(vae.encoder, outputs):
+        vae.posterior(scale(pixels))
+    return sum(outputs) + 2 * outputs[-1]  # what is made of the posterior's parameters
+
+
+@contextmanager
+def _record_outputs(network: nn.Module, outputs: list[int]) -> Iterator[None]:
+    """Append the size of the output of each of the network's layers, in their order."""
+    layers = [module for module in network.modules() if not list(module.children())]
+    hooks = [
+        layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
+        for layer in layers
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def summary(results: Mapping[int, LogLikelihood], importance_samples: int) -> dict[str, float | int | str]:
+    """Return the metrics of estimates by seed: means over seeds and images, in nats.
+
+    The standard error is over the images, of the estimates' mean over the seeds; of several seeds the
+    standard deviation of their means stands beside it.
+    """
+    log_p, bound, ess = (stack(results, term) for term in ("log_p", "elbo", "ess"))
+    deviations = {
+        f"{name}_deviation": metric(float(values.mean(1).std()))
+        for name, values in (("log_p", log_p), ("elbo", bound))
+        if len(results) > 1
     }
+    return {
+        "images": log_p.shape[1],
+        "importance_samples": importance_samples,
+        "log_p": metric(float(log_p.mean())),
+        "log_p_standard_error": metric(standard_error(log_p.mean(0))),
+        "elbo": metric(float(bound.mean())),
+        **deviations,
+        "effective_sample_size": metric(float(ess.mean())),
+        "effective_sample_size_median": metric(float(ess.median())),
+    }
+
+
+def stack(results: Mapping[int, LogLikelihood], term: str) -> Tensor:
+    """Return one term of the estimates by seed as (S, N)."""
+    return torch.stack([getattr(result, term) for result in results.values()])
+
+
+def by_seed(results: Mapping[int, LogLikelihood]) -> pd.DataFrame:
+    """Return the means over the images, in nats, a row for each seed."""
+    rows = [
+        {"seed": seed} | {term: metric(float(getattr(result, term).mean())) for term in ("log_p", "elbo")}
+        for seed, result in results.items()
+    ]
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The networks of a VAE, built from its part of `params.yaml`."""
+"""The networks of a VAE and its posterior, built from its part of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from regen.artifacts import read_tensors
 from regen.errors import InputError
-from regen.params import VaeRun
+from regen.sections import VaeRun
 from regen.vae.functions import ELU
-from regen.vae.posterior import DiagonalGaussian
+from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": ELU, "relu": nn.ReLU}
 
@@ -26,18 +26,29 @@ def mlp(widths: list[int], activation: str) -> nn.Sequential:
 
 
 class VAE(nn.Module):
-    """An encoder x -> (mu, logvar) and a decoder z -> logits of Bernoulli pixels, standard normal prior."""
+    """An encoder x -> parameters of q(z|x), and a decoder z -> logits of Bernoulli pixels.
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int) -> None:
+    `shape` (C, H, W) is the images'; the prior is standard normal. The encoder gives mu, logvar and, where
+    planar maps follow the Gaussian, u, w and b of each map.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.latent = latent
+        self.shape = shape
 
-    def posterior(self, x: Tensor) -> DiagonalGaussian:
+    def posterior(self, x: Tensor) -> Posterior:
         """Return q(z|x) for `x` (N, D) in [0, 1]."""
-        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mu, logvar)
+        outputs = self.encoder(x).to(x.dtype)
+        mu, logvar, maps = outputs.tensor_split([self.latent, 2 * self.latent], dim=-1)
+        gaussian = DiagonalGaussian(mu, logvar)
+        return PlanarPosterior.from_outputs(gaussian, maps) if maps.shape[-1] else gaussian
+
+    def centre(self, x: Tensor) -> Tensor:
+        """Return the code (N, latent) of `x` that a sample without noise gives: q's mean, mapped."""
+        return self.posterior(x).sample(x.new_zeros(len(x), self.latent)).z
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the logits of the pixels, (..., latent) -> (..., D)."""
@@ -52,12 +63,13 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
     the logits, without an addition at every step.
     """
     pixels = prod(shape)
-    encoder = mlp([pixels, *run.encoder, 2 * run.latent], run.activation)
+    outputs = 2 * run.latent + run.planar_layers * (2 * run.latent + 1)
+    encoder = mlp([pixels, *run.encoder, outputs], run.activation)
     decoder = mlp([run.latent, *run.decoder, pixels], run.activation)
     last = decoder[-1]
     assert isinstance(last, nn.Linear)
     last.bias.data += run.logit_shift
-    return VAE(encoder, decoder, run.latent)
+    return VAE(encoder, decoder, run.latent, shape)
 
 
 def load_vae(run: VaeRun, shape: tuple[int, ...], weights: Path) -> VAE:

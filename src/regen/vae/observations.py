@@ -15,3 +15,8 @@ def observations(images: Images, binarize: bool) -> Tensor:
 def scale(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as floats in [0, 1]."""
     return pixels.float().div_(255)
+
+
+def to_pixels(means: Tensor) -> Tensor:
+    """Return intensities in [0, 1] as uint8 pixels."""
+    return (means * 255).round().to(torch.uint8)

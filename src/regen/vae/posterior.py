@@ -1,4 +1,9 @@
-"""Approximate posteriors q(z|x): a way to sample and a density, all that bound and estimator need."""
+"""Approximate posteriors q(z|x): a way to sample and a density, all that bound and estimator need.
+
+References:
+    Auto-Encoding Variational Bayes (Kingma and Welling, 2014): the diagonal Gaussian.
+    Variational Inference with Normalizing Flows (Rezende and Mohamed, 2015): planar maps after it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+from regen.bijections import Composition, Planar
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -28,6 +35,9 @@ class Posterior(Protocol):
 
     def kl(self, sample: Sample) -> Tensor:
         """Return KL(q || N(0, I)) in nats, (N,): in closed form, or estimated on `sample`."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return the log-density in nats at any `z` (..., D): (...)."""
 
     def __getitem__(self, index: Any) -> Posterior:
         """Index the parameters' leading axes: `q[a:b]` is some of the images, `q[:, None]` takes K samples of
@@ -64,3 +74,43 @@ class DiagonalGaussian:
     def __getitem__(self, index: Any) -> DiagonalGaussian:
         """Index the leading axes of both parameters."""
         return DiagonalGaussian(self.mu[index], self.logvar[index])
+
+
+@dataclass(frozen=True)
+class PlanarPosterior:
+    """q(z|x) of z = f_k(...f_1(z_0)), z_0 from a diagonal Gaussian, each f_i planar, with u, w, b of x."""
+
+    base: DiagonalGaussian
+    maps: tuple[Planar, ...]
+
+    @classmethod
+    def from_outputs(cls, base: DiagonalGaussian, outputs: Tensor) -> PlanarPosterior:
+        """Read u, w and b of each map off a network's `outputs` (N, k (2D + 1))."""
+        latent = base.mu.shape[-1]
+        layers = outputs.unflatten(-1, (-1, 2 * latent + 1)).unbind(-2)
+        parts = (layer.split([latent, latent, 1], dim=-1) for layer in layers)
+        return cls(base, tuple(Planar(u, w, b[..., 0]) for u, w, b in parts))
+
+    @property
+    def _flow(self) -> Composition:
+        return Composition(self.maps)
+
+    def sample(self, noise: Tensor) -> Sample:
+        """Map `noise` through Gaussian and flow: log q(z) = log q_0(z_0) - sum_i ladj_i (eq. 13)."""
+        start = self.base.sample(noise)
+        z, ladj = self._flow.forward(start.z)
+        return Sample(z, start.log_prob - ladj)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return the log-density in nats at any `z`, through the numerical inverse of the flow."""
+        start = self._flow.inverse(z)
+        return self.base.log_prob(start) - self._flow.forward(start).ladj
+
+    def kl(self, sample: Sample) -> Tensor:
+        """Return log q(z|x) - log p(z) of the sample: unbiased, since there is no closed form (eq. 15)."""
+        return sample.log_prob - standard_normal_log_prob(sample.z)
+
+    def __getitem__(self, index: Any) -> PlanarPosterior:
+        """Index the leading axes of all parameters."""
+        maps = tuple(Planar(each.u[index], each.w[index], each.b[index]) for each in self.maps)
+        return PlanarPosterior(self.base[index], maps)

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from regen.artifacts import metric
-from regen.params import VaeRun
+from regen.sections import VaeRun
 from regen.training.loop import Stateful
 from regen.vae.elbo import Elbo, elbo
 from regen.vae.networks import VAE
-from regen.vae.observations import scale
+from regen.vae.observations import scale, to_pixels
 
 EVALUATION_BATCH = 1000
+SNAPSHOT_IMAGES = 64
 
 
 class VaeLearner:
@@ -23,6 +24,8 @@ class VaeLearner:
 
     def __init__(self, vae: VAE, run: VaeRun, valid: Tensor, autocast: torch.autocast) -> None:
         self.vae = vae
+        generator = torch.Generator().manual_seed(0)  # the codes of what is shown, alike in all runs
+        self.codes = torch.randn(SNAPSHOT_IMAGES, vae.latent, generator=generator).to(valid.device)
         self.optimizer = torch.optim.Adam(vae.parameters(), lr=run.learning_rate, fused=True)
         self.valid = valid
         self.autocast = autocast
@@ -45,6 +48,15 @@ class VaeLearner:
         means = evaluate(self.vae, self.valid)
         return {f"valid_{name}": float(mean) for name, mean in zip(self.terms, means, strict=True)}
 
+    @torch.no_grad()
+    def snapshot(self) -> Tensor:
+        """Return the means of p(x|z) for the same z at every epoch, as images (N, C, H, W) uint8."""
+        training = self.vae.training
+        self.vae.eval()
+        means = self.vae.decode(self.codes).sigmoid()
+        self.vae.train(training)
+        return to_pixels(means).unflatten(-1, self.vae.shape)
+
 
 def mean_terms(bound: Elbo) -> Tensor:
     """Return the means of -ELBO, reconstruction error and KL, (3,) nats an image."""
@@ -64,6 +76,15 @@ def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
 
 
 def summary(vae: VAE, history: pd.DataFrame) -> dict[str, float | int | str]:
-    """Return the metrics of a finished run: its last epoch's terms and its size."""
-    last = {str(name): metric(float(value)) for name, value in history.iloc[-1].items() if name != "epoch"}
-    return {"epochs": len(history), "parameters": sum(p.numel() for p in vae.parameters()), **last}
+    """Return the metrics of a finished run: its last epoch's terms and its size.
+
+    `history` has a row for each seed and epoch. Of several seeds the terms are means, and their standard
+    deviations stand beside them.
+    """
+    last = history.groupby("seed").tail(1).set_index("seed")  # last() would pass over what is not a number
+    terms = [str(name) for name in last.columns if name != "epoch"]
+    scores = {name: metric(float(last[name].mean(skipna=False))) for name in terms}
+    if len(last) > 1:
+        scores |= {f"{name}_deviation": metric(float(last[name].std(skipna=False))) for name in terms}
+    parameters = sum(p.numel() for p in vae.parameters())
+    return {"epochs": int(last["epoch"].max()), "seeds": len(last), "parameters": parameters, **scores}

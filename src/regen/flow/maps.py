@@ -1,0 +1,89 @@
+"""Single planar maps of normal samples, with the (u, w, b) that the report tries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from regen.bijections import Planar, invertible
+
+POINTS = 1000
+SETTINGS = [(0.0, 0.01, 0.0)] + [
+    (mean, variance, b)
+    for mean, variance in ((10.0, 100.0), (50.0, 100.0), (500.0, 1000.0))
+    for b in (0.0, 10.0, 100.0)
+]
+"""Mean and variance of the entries of u and w, and b."""
+UNCHANGED = 0.1
+"""A map that moves no point further than this leaves the samples looking as they were."""
+SATURATED = 0.99
+"""Where |tanh| is above this, a point moves by u or -u, whatever else it is."""
+
+MOST, FEW = 0.75, 0.01
+"""Shares of the points: so many are saturated where there are groups at all, so many make a group."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One map: its settings, its parameters (2,), and the points (N, 2) before and after."""
+
+    mean: float
+    variance: float
+    map: Planar
+    before: Tensor
+    after: Tensor
+
+    @property
+    def h(self) -> Tensor:
+        """tanh(w.z + b) of each point (N,): its sign says to which side the point moves along u."""
+        return torch.tanh(self.before @ self.map.w + self.map.b)
+
+    @property
+    def smaller_group(self) -> float:
+        """The share of points on the side to which fewer move."""
+        positive = float((self.h > 0).double().mean())
+        return min(positive, 1 - positive)
+
+    @property
+    def verdict(self) -> str:
+        """'unchanged', 'two groups', 'one group' (all points move alike), or 'bent'."""
+        if float((self.after - self.before).norm(dim=-1).max()) < UNCHANGED:
+            return "unchanged"
+        if float((self.h.abs() > SATURATED).double().mean()) < MOST:
+            return "bent"
+        return "two groups" if self.smaller_group >= FEW else "one group"
+
+
+def map_points(seed: int) -> list[Mapping]:
+    """Return what each of SETTINGS makes of the same POINTS normal samples."""
+    generator = torch.Generator().manual_seed(seed)
+    before = torch.randn(POINTS, 2, generator=generator, dtype=torch.float64)
+    mappings = []
+    for mean, variance, b in SETTINGS:
+        u, w = mean + variance**0.5 * torch.randn(2, 2, generator=generator, dtype=torch.float64)
+        planar = Planar(u, w, torch.tensor(b, dtype=torch.float64))
+        mappings.append(Mapping(mean, variance, planar, before, planar.forward(before).y))
+    return mappings
+
+
+def table(mappings: list[Mapping]) -> pd.DataFrame:
+    """Return one row a map: what was drawn, what it does, and whether u had to be corrected."""
+    rows = []
+    for each in mappings:
+        u = invertible(each.map.u, each.map.w, dim=-1)
+        moved = (each.after - each.before).norm(dim=-1)
+        rows.append(
+            {
+                "mean": each.mean,
+                "variance": each.variance,
+                "b": float(each.map.b),
+                "u_corrected": not torch.equal(u, each.map.u),
+                "largest_move": float(moved.max()),
+                "smaller_group": each.smaller_group,
+                "verdict": each.verdict,
+            }
+        )
+    return pd.DataFrame(rows)

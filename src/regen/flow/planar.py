@@ -1,0 +1,202 @@
+"""Planar flows of two-dimensional points: which runs there are, and how all of the same depth train together.
+
+`planar_*` runs are trained from samples of a target: the flow takes the points to a standard normal, and the
+loss is -log p(x) = -log N(f(x)) - ladj. `density_*` runs are trained from the target's log-density: the flow
+takes normal samples to the target, and the loss is log q(z) - log p(z), whose mean is KL(q || p) up to the
+target's normaliser (Rezende and Mohamed 2015, eq. 15).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from regen.bijections import Composition, Planar
+from regen.errors import RunError
+from regen.flow.stack import planar_stack
+from regen.flow.targets import TARGETS
+from regen.sections import Flow
+from regen.training.checkpoint import Checkpoint
+
+CHUNK = 500
+"""Iterations whose random numbers are drawn at once, and between two checkpoints."""
+LOG_2PI = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One flow to train."""
+
+    target: str
+    source: Literal["samples", "density"]
+    layers: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of the run, which its seeds share."""
+        return f"{'planar' if self.source == 'samples' else 'density'}_{self.target}_{self.layers}"
+
+
+def runs_of(layers: int, seeds: range) -> list[Run]:
+    """Return all runs of `layers` maps: those from samples first, target by target, seed by seed."""
+    return [
+        Run(target, source, layers, seed)
+        for source in ("samples", "density")
+        for target in TARGETS
+        for seed in seeds
+    ]
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Trained flows: `u`, `w` (k, 2, R), `b` (k, R), and the minibatch losses (iterations, R) in nats."""
+
+    u: Tensor
+    w: Tensor
+    b: Tensor
+    losses: Tensor
+
+    def __getitem__(self, run: int) -> Composition:
+        """Return one flow as the maps it is made of, in float64."""
+        layers = zip(*(each[..., run].double() for each in (self.u, self.w, self.b)), strict=True)
+        return Composition([Planar(u, w, b) for u, w, b in layers])
+
+
+def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpoint: Checkpoint) -> Flows:
+    """Train all `runs`, of one depth and in the order of `runs_of`, side by side on the CPU.
+
+    Each run comes out as it would alone, up to rounding. `points` are the targets' samples (N, 2). Goes on
+    from `checkpoint` where it holds a state.
+
+    Raises:
+        RunError: a loss or a parameter is not finite.
+    """
+    generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+    parameters = _initialised(runs[0].layers, generators, settings.init_scale)
+    optimizer = torch.optim.RMSprop(parameters, lr=settings.learning_rate)
+    losses = torch.empty(settings.iterations, len(runs))
+    done = _resume(checkpoint, parameters, optimizer, generators, losses)
+    name = f"planar flows, k={runs[0].layers}"
+    with tqdm(total=settings.iterations, initial=done, desc=name, unit="step", disable=None) as bar:
+        for start in range(done, settings.iterations, CHUNK):
+            batches = torch.stack(
+                [_batches(*each, points, settings.batch_size) for each in zip(runs, generators, strict=True)],
+                2,
+            )
+            here = losses[start : start + CHUNK]
+            for loss, batch in zip(here, batches, strict=False):
+                optimizer.zero_grad()
+                each = losses_of(runs, batch, *parameters)
+                each.sum().backward()
+                optimizer.step()
+                loss.copy_(each.detach())
+            _check_finite(torch.cat([here, _sums(parameters)]), start, runs, settings)
+            bar.update(len(here))
+            _save(checkpoint, start + len(here), parameters, optimizer, generators, losses)
+    u, w, b = (each.detach().squeeze(-1) for each in parameters)
+    return Flows(u, w, b, losses)
+
+
+def _initialised(layers: int, generators: list[torch.Generator], scale: float) -> list[Tensor]:
+    """Return u, w ~ scale N(0, 1) and b = 0, in the shapes of `flow.stack`."""
+    uw = torch.stack([torch.randn(2, layers, 2, generator=each) for each in generators], -1)
+    u, w = (scale * uw)[..., None]
+    b = torch.zeros(layers, len(generators), 1)
+    return [each.clone().requires_grad_() for each in (u, w, b)]
+
+
+def _batches(run: Run, generator: torch.Generator, points: Mapping[str, Tensor], batch_size: int) -> Tensor:
+    """Return CHUNK batches (CHUNK, 2, batch_size): points drawn with replacement, or normal samples."""
+    if run.source == "density":
+        return torch.randn(CHUNK, 2, batch_size, generator=generator)
+    data = points[run.target]
+    chosen = torch.randint(len(data), (CHUNK, batch_size), generator=generator)
+    return data[chosen].transpose(1, 2)
+
+
+def losses_of(runs: list[Run], x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """Return the mean loss of each of R runs (R,) in nats on its batch of `x` (2, R, B)."""
+    z, ladj = planar_stack(x, u, w, b)
+    from_samples = sum(run.source == "samples" for run in runs)
+    log_normal = _log_normal(torch.cat([z[:, :from_samples], x[:, from_samples:]], 1))
+    losses = [-(log_normal + ladj)[:from_samples]]
+    log_q = (log_normal - ladj)[from_samples:]
+    for target, count in _density_runs(runs):
+        start = sum(len(each) for each in losses)
+        z0, z1 = z[:, start : start + count]
+        losses.append(log_q[start - from_samples :][:count] - TARGETS[target].log_density(z0, z1))
+    return torch.cat(losses).mean(-1)
+
+
+def _density_runs(runs: list[Run]) -> list[tuple[str, int]]:
+    """Return how many runs from densities there are of each target, in the order of `runs`."""
+    targets = [run.target for run in runs if run.source == "density"]
+    return [(target, targets.count(target)) for target in dict.fromkeys(targets)]
+
+
+def _log_normal(z: Tensor) -> Tensor:
+    return -0.5 * z.square().sum(0) - LOG_2PI
+
+
+def _sums(parameters: list[Tensor]) -> Tensor:
+    """Return the sum of each run's parameters, (1, R): not finite where one of them is not."""
+    return torch.cat([each.detach().flatten(0, -3) for each in parameters]).sum((0, 2))[None]
+
+
+def _check_finite(losses: Tensor, start: int, runs: list[Run], settings: Flow) -> None:
+    """Raise a RunError that names the first run and iteration whose loss is not finite."""
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        iteration, index = bad[0].tolist()
+        run = runs[index]
+        raise RunError(
+            f"{run.name}, seed {run.seed}: the loss is not finite at iteration {start + iteration + 1}: "
+            f"a Jacobian is singular or u, w or b is not finite, with flow.learning_rate "
+            f"{settings.learning_rate:g} and flow.init_scale {settings.init_scale:g}. Try smaller ones."
+        )
+
+
+def _save(
+    checkpoint: Checkpoint,
+    done: int,
+    parameters: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    generators: list[torch.Generator],
+    losses: Tensor,
+) -> None:
+    checkpoint.save(
+        {
+            "done": done,
+            "parameters": [each.detach() for each in parameters],
+            "optimizer": optimizer.state_dict(),
+            "generators": [each.get_state() for each in generators],
+            "losses": losses[:done].clone(),
+        }
+    )
+
+
+def _resume(
+    checkpoint: Checkpoint,
+    parameters: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    generators: list[torch.Generator],
+    losses: Tensor,
+) -> int:
+    """Restore everything from `checkpoint`; return the iterations that are done."""
+    state: dict[str, Any] | None = checkpoint.load()
+    if state is None:
+        return 0
+    for parameter, value in zip(parameters, state["parameters"], strict=True):
+        parameter.data.copy_(value)
+    optimizer.load_state_dict(state["optimizer"])
+    for generator, value in zip(generators, state["generators"], strict=True):
+        generator.set_state(value)
+    losses[: state["done"]] = state["losses"]
+    return int(state["done"])

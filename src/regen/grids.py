@@ -1,0 +1,47 @@
+"""Images in rows, and several such grids side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+FRAME = 127
+"""The grey, of 255, between images."""
+
+
+def tile(images: Tensor, columns: int) -> Tensor:
+    """Return `images` (N, C, H, W) uint8 as one picture (height, width, C), `columns` of them in a row."""
+    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns))  # the last row is filled up
+    framed = F.pad(images, (1, 1, 1, 1), value=FRAME)
+    return framed.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+
+
+def show(ax: Axes, images: Tensor, columns: int, title: str) -> None:
+    """Draw `images` (N, C, H, W) uint8 into `ax`."""
+    picture = tile(images, columns)
+    ax.imshow(picture, vmin=0, vmax=255)
+    ax.set_title(title)
+    ax.set_axis_off()
+
+
+def image_grid(images: Tensor, columns: int, title: str, width: float = 4.5) -> Figure:
+    """Return a figure of `images` (N, C, H, W) uint8, `width` inches wide."""
+    picture = tile(images, columns)
+    figure, ax = plt.subplots(figsize=(width, width * picture.shape[0] / picture.shape[1] + 0.35))
+    show(ax, images, columns, title)
+    return figure
+
+
+def snapshots(images: Mapping[int, Tensor], title: str, columns: int = 6) -> Figure:
+    """Return samples of the same noise at several epochs, side by side: epoch -> (N, C, H, W) uint8."""
+    figure, axes = plt.subplots(1, len(images), figsize=(2.6 * len(images), 3.1), squeeze=False)
+    for ax, (epoch, shown) in zip(axes[0], images.items(), strict=True):
+        name = "before training" if epoch == 0 else f"epoch {epoch}"
+        show(ax, shown[: columns**2], columns, name)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure

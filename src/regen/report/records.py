@@ -1,0 +1,67 @@
+"""What the other stages left, read at once: the runs are those of params.yaml, never those of the folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import pandas as pd
+
+from regen import artifacts
+from regen.artifacts import Metrics
+from regen.params import Params
+
+KINDS = {"vae": ("training", "likelihood"), "realnvp": ("training",)}
+"""The kinds of metrics that a run of each family has."""
+
+Scores = Mapping[str, Mapping[str, Metrics]]
+"""Metrics by run and kind."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Metrics, histories and tables of all runs."""
+
+    vae: Scores
+    realnvp: Scores
+    histories: Mapping[str, pd.DataFrame]
+    """A row an epoch; of the VAEs, a row a seed and epoch."""
+    seeds: Mapping[str, pd.DataFrame]
+    """Of the VAEs: log p and ELBO of the test images, a row a seed."""
+    flow: pd.DataFrame
+    """The planar flows: a row a run and seed."""
+    maps: pd.DataFrame
+    """Single planar maps."""
+    theory: Metrics
+    theory_tables: Mapping[str, pd.DataFrame]
+    dirac: pd.DataFrame
+
+    @classmethod
+    def read(cls, params: Params) -> Self:
+        """Read what the runs of `params` left; InputError names a file that is absent."""
+        return cls(
+            vae=_scores("vae", params),
+            realnvp=_scores("realnvp", params),
+            histories={
+                run: artifacts.read_csv(artifacts.history_file(run)) for run in (*params.vae, *params.realnvp)
+            },
+            seeds={run: artifacts.read_csv(artifacts.seeds_file(run)) for run in params.vae},
+            flow=pd.concat(
+                [artifacts.read_csv(artifacts.planar_scores_file(k)) for k in params.flow.layers],
+                ignore_index=True,
+            ),
+            maps=artifacts.read_csv(artifacts.planar_maps_table_file()),
+            theory=artifacts.read_metrics(artifacts.scores_file("theory", "summary")),
+            theory_tables={
+                name: artifacts.read_csv(artifacts.theory_table_file(name)) for name in ("kl", "dimensions")
+            },
+            dirac=artifacts.read_csv(artifacts.verdicts_file()),
+        )
+
+
+def _scores(family: str, params: Params) -> Scores:
+    return {
+        run: {kind: artifacts.read_metrics(artifacts.scores_file(run, kind)) for kind in KINDS[family]}
+        for run in getattr(params, family)
+    }
