@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import dirac, vae
+from benchmarks import dirac, flow, vae
 from benchmarks.timing import HEADING, Timing, compare
 from regen.environment import environment
 from regen.training.device import select_device
@@ -20,7 +20,7 @@ def measure_nothing() -> list[Timing]:
     def repro() -> None:
         subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], cwd=ROOT, check=True)
 
-    return [compare("`dvc repro` with nothing to do", repro, None, target=3.0)]
+    return [compare("`dvc repro` with nothing to do", repro, None, target="3 s")]
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     )
     print()
     print(HEADING)
-    for measure in (vae.measure, dirac.measure, measure_nothing):
+    for measure in (vae.measure, dirac.measure, flow.measure, measure_nothing):
         for timing in measure():
             print(timing.row(), flush=True)
 

@@ -91,7 +91,7 @@ def measure() -> list[Timing]:
         f"20 Dirac runs, {SETTINGS.iterations} iterations, 1 seed",
         lambda: play(SETTINGS, 1),
         plain,
-        target=0.5,
+        target="0.5 s",
         repeats=3,
         plain_part=SHORT / SETTINGS.iterations,
     )

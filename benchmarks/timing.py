@@ -17,16 +17,23 @@ class Timing:
     plain_seconds: float | None
     ratio: float | None
     """Median of the ratios of neighbouring repeats, which sees both in the same mood of the machine."""
-    target: float
+    target: str
     spread: tuple[float, float]
     """Fastest and slowest of our repeats, in seconds."""
 
     def row(self) -> str:
         """Return the line as a row of `HEADING`'s table."""
-        plain = f"{self.plain_seconds:.3g} s" if self.plain_seconds else ""
+        plain = duration(self.plain_seconds) if self.plain_seconds else ""
         ratio = f"{self.ratio:.2g}" if self.ratio else ""
-        spread = f"{self.spread[0]:.3g} to {self.spread[1]:.3g}"
-        return f"| {self.what} | {plain} | {self.seconds:.3g} s ({spread}) | {ratio} | {self.target:g} s |"
+        spread = " to ".join(duration(each) for each in self.spread)
+        return f"| {self.what} | {plain} | {duration(self.seconds)} ({spread}) | {ratio} | {self.target} |"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in milliseconds, seconds or minutes."""
+    if seconds < 0.05:
+        return f"{seconds * 1e3:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 300 else f"{seconds / 60:.3g} min"
 
 
 HEADING = "| what | plain loop | regen: median (range) | ratio | target |\n|---|---|---|---|---|"
@@ -44,7 +51,7 @@ def compare(
     ours: Callable[[], object],
     plain: Callable[[], object] | None,
     *,
-    target: float,
+    target: str,
     repeats: int = 7,
     part: float = 1.0,
     plain_part: float = 1.0,

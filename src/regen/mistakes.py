@@ -36,7 +36,8 @@ def _line(error: Any, schema: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     if error["type"] == "string_pattern_mismatch":
         message = "a run's name has lower-case letters, digits and _, and starts with a letter"
-    if isinstance(error["input"], dict):  # a rule about several keys of a section, which the message names
+    # a rule about several keys of a section, which the message names
+    if error["type"] == "value_error" and isinstance(error["input"], dict):
         return f"{key}.{message}" if key else message
     return f"{key}: {error['input']!r}: {message}"
 

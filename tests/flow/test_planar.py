@@ -7,7 +7,7 @@ from flow.small import SETTINGS, literal_log_normal
 from regen.bijections import Composition, Planar
 from regen.errors import RunError
 from regen.flow import planar
-from regen.flow.planar import Run, losses_of, runs_of, train
+from regen.flow.planar import Objective, Run, runs_of, train
 from regen.flow.targets import TARGETS, generate
 from regen.training.checkpoint import Checkpoint
 
@@ -66,6 +66,14 @@ def test_runs_of_every_target_way_and_seed():
 # ---- the losses ------------------------------------------------------------------------------------------
 
 
+LOSSES = Objective.losses
+
+
+def losses_of(runs, x, *parameters):
+    objective = Objective.of(runs)
+    return objective.losses(x, *parameters) + objective.constants(x)
+
+
 def parameters_of(runs, scale=1.0, seed=0):
     generator = torch.Generator().manual_seed(seed)
     u, w = scale * torch.randn(2, K, 2, len(runs), 1, generator=generator, dtype=torch.float64)
@@ -87,8 +95,8 @@ def literal_loss(run, flow, x):
 
 @pytest.mark.parametrize(
     "runs",
-    [RUNS, RUNS[:1], RUNS[:3], RUNS[4:], RUNS[5:7], RUNS[3:5], runs_of(3, range(1))],
-    ids=["all", "one", "samples", "densities", "two densities", "one of each", "one seed"],
+    [RUNS, RUNS[:1], RUNS[:3], RUNS[4:], RUNS[5:7], RUNS[3:5], runs_of(3, range(1)), RUNS[::-1], RUNS[::3]],
+    ids=["all", "one", "samples", "densities", "two densities", "one of each", "one seed", "back", "mixed"],
 )
 def test_each_loss_is_that_of_its_own_run(runs):
     parameters = parameters_of(runs)
@@ -237,9 +245,9 @@ def interrupt(monkeypatch, at, trouble=KeyboardInterrupt):
     def losses_of_until(*args):
         if next(steps) == at:
             raise trouble
-        return losses_of(*args)
+        return LOSSES(*args)
 
-    monkeypatch.setattr(planar, "losses_of", losses_of_until)
+    monkeypatch.setattr(Objective, "losses", losses_of_until)
 
 
 def done_in(checkpoint):
@@ -292,6 +300,14 @@ def test_a_start_that_is_out_of_range(tmp_path):
     assert not Checkpoint(tmp_path).path.exists()
 
 
+def test_parameters_that_overflow_at_the_last_step_are_never_kept(tmp_path):
+    with pytest.raises(
+        RunError, match=r"seed \d: the loss is not finite at iteration 2: .* u, w or b is not"
+    ):
+        trained(tmp_path, iterations=1, averaged_losses=1, learning_rate=1e38)
+    assert not Checkpoint(tmp_path).path.exists()
+
+
 def test_a_step_size_that_is_too_large(tmp_path):
     with pytest.raises(
         RunError, match=r"seed \d: the loss is not finite at iteration \d+: .*learning_rate 1e\+30"
@@ -308,11 +324,11 @@ def test_the_first_loss_that_is_not_finite_is_named_and_the_checkpoint_stays(
     steps = iter(range(1, 100))
 
     def losses_of_spoilt(*args):
-        losses = losses_of(*args)
+        losses = LOSSES(*args)
         return losses.index_fill(0, torch.tensor([2, 5]), value) if next(steps) >= at else losses
 
     with monkeypatch.context() as patched:
-        patched.setattr(planar, "losses_of", losses_of_spoilt)
+        patched.setattr(Objective, "losses", losses_of_spoilt)
         with pytest.raises(RunError, match=f"iteration {at}: ") as caught:
             trained(tmp_path / "troubled")
     assert str(caught.value).startswith("planar_sine_3, seed 4: ")
@@ -326,6 +342,6 @@ def test_iterations_before_a_resumption_count(tmp_path, monkeypatch):
         interrupt(patched, 6)
         with pytest.raises(KeyboardInterrupt):
             trained(tmp_path)
-    monkeypatch.setattr(planar, "losses_of", lambda *args: math.nan * losses_of(*args))
+    monkeypatch.setattr(Objective, "losses", lambda *args: math.nan * LOSSES(*args))
     with pytest.raises(RunError, match="iteration 5: "):
         trained(tmp_path)

@@ -45,7 +45,7 @@ def test_means_and_deviations_by_hand(planar):
 
 def test_runs_for_readers(planar, rows):
     samples, density = (rows(planar_markdown(planar, source)) for source in ("samples", "density"))
-    assert samples[0] == ["planar_arcs_2", "2", "3.500 ± 0.354", "4.500 ± 0.354", "3.50", "2"]
+    assert samples[0] == ["planar_arcs_2", "2", "3.500 ± 0.354", "4.500 ± 0.354", "3.5000", "2"]
     assert samples[1] == ["planar_arcs_8", "8", "3.125 ± 0.354", "4.125 ± 0.354", "", "2"]
     assert density[0] == ["density_arcs_2", "2", "0.500 ± 0.354", "2.500 ± 0.354", "0.500 ± 0.354", "2"]
     assert density[2][:4] == ["density_sine_2", "2", "0.500 ± 0.354", ""]

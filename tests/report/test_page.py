@@ -2,99 +2,111 @@ import re
 
 import pytest
 
-from regen.report.claims import Claims
-from regen.report.page import VAE_FIGURES, claims_markdown, dirac_markdown, page, vae_markdown
-from regen.report.tables import claims_table, dirac_table, vae_table
+from regen.report import dirac, flow, theory, vae
+from regen.report.claims import Claims, judge
+from regen.report.page import claims_markdown, page
 
 
 @pytest.fixture
-def write(records, verdicts, curves):
-    """Return a function that makes the tables of some settings and claims, in the page's order."""
-
-    def tables(params, claims):
-        vae = vae_table(params, records, claims)
-        return vae, claims_table(params, vae, curves, claims), dirac_table(verdicts, claims)
-
-    return tables
+def judged(params, records, claims, planar):
+    facts = vae.vae_facts(params, records) | flow.flow_facts(params, records, planar)
+    return judge(claims, facts | theory.theory_facts(records))
 
 
 @pytest.fixture
-def tables(params, claims, write):
-    return write(params, claims)
+def write(params, records):
+    """Return a function that makes the whole page of some claims and verdicts."""
+
+    def text(claims, judged):
+        posteriors = {
+            pair: vae.posterior_table(*(records.seeds[run] for run in pair)) for pair in vae.twins(params)
+        }
+        planar = flow.planar_table(records.flow, claims)
+        sections = [
+            vae.vae_section(params, vae.vae_table(params, records, claims), posteriors),
+            flow.flow_section(params, records, planar, flow.realnvp_table(params, records, claims)),
+            theory.theory_section(records),
+            dirac.dirac_section(params, dirac.dirac_table(records.dirac, claims)),
+        ]
+        return page(params.seed, sections, judged)
+
+    return text
 
 
 @pytest.fixture
-def text(params, tables):
-    return page(params, *tables)
+def text(write, claims, judged):
+    return write(claims, judged)
 
 
-def rows(markdown):
-    """Return the cells of the first table of some Markdown, without its heading."""
-    lines = re.findall(r"(?:^\|.*\n?)+", markdown, re.MULTILINE)[0].splitlines()
-    assert len({line.count("|") for line in lines}) == 1
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-def test_vae_rows_for_readers(tables):
-    ours = [", ".join(row) for row in rows(vae_markdown(tables[0]))]
-    assert ours == [
-        "l100, digits (binarized), 7, 102.25, 102, -97.12, 0.512, -95.59, 9, 3.25, 250, binarized_mnist",
-        "grey, mnist, 7, 103.25, , -98.12, 0.512, , 9, 3.25, 250, ",
-        "same, binarized_mnist, 7, 104.25, 100, -99.12, 0.512, -99, 9, 3.25, 250, binarized_mnist",
+def test_claims_for_readers(judged, rows):
+    assert [[row[0], *row[2:]] for row in rows(claims_markdown(judged))] == [
+        ["a", "102", "102.25", "0.5", "other data"],
+        ["b", "-95.59", "-97.12", "0.7", "other data"],
+        ["c", "-99", "-99.12", "0.2", "agrees"],
+        ["d", "100", "104.25", "4", "other epochs"],
+        ["e", "103", "105.50", "2.60", "agrees"],
+        ["h", "3.5000", "3.5000", "0.05", "other points"],
+        ["i", "planar_arcs_8, planar_arcs_2", "planar_arcs_8 (3.12), planar_arcs_2 (3.50)", "", "agrees"],
+        ["j", "same_planar, same", "same (-104.50), same_planar (-105.50)", "", "differs"],
+        ["k", "two groups", "two groups: 1, one group: 1", "", "differs"],
+        ["l", "50.0000", "50.0000", "0.0001", "agrees"],
+        ["m", "falls", "falls", "", "other data"],
     ]
 
 
-def test_dirac_rows_for_readers(tables):
-    plain, averaged = rows(dirac_markdown(tables[2]))
-    assert plain[:7] == ["jsd-1", "JSD", "diverges", "cycles", "1", "-0.0041", "0.747"]
-    assert plain[8:11] == ["", "", ""]  # no average, nothing to say of it
-    assert averaged[:7] == ["w1-9", "W1 + 0.01 GP, EMA 0.998", "", "diverges", "1", "1234", "not finite"]
-    assert averaged[8:12] == ["converges slowly", "-0.00522", "0.0255", "unbounded"]
-
-
-def test_figures_made_on_other_data_are_told_of(text):
-    (note,) = re.findall(r"\*\*Not the report's data:\*\* (.*)", text)
-    assert note.startswith("`l100` on digits (binarized) (the report: binarized_mnist). Don't compare")
-    assert "same" not in note  # made on the report's data
-    assert "grey" not in note  # not in any report
-
-
-def test_no_note_where_all_is_made_on_the_reports_data(params, claims, write):
-    alone = params.model_copy(update={"vae": {"same": params.vae["same"]}})
-    assert "Not the report's data" not in page(alone, *write(alone, claims))
-
-
-def test_claims_for_readers(tables):
-    assert [", ".join(row) for row in rows(claims_markdown(tables[1]))][::3] == [
-        "a, -ELBO, 102, 102.25, 0.5, other data",
-        "d, -ELBO, 100, 104.25, 4, other epochs",
+def test_the_sections_in_their_order(text):
+    assert re.findall(r"^##+ (.*)$", text, re.MULTILINE) == [
+        "Variational autoencoders",
+        "same_planar: a planar posterior against same's Gaussian",
+        *("l100", "grey", "same", "same_planar"),
+        "Planar flows",
+        "Single planar maps",
+        "RealNVP",
+        "Theory, measured",
+        "The Dirac GAN",
+        "What the reports claim",
     ]
-
-
-def test_runs_that_no_report_has(params, write):
-    alone = params.model_copy(update={"vae": {"grey": params.vae["grey"]}})
-    text = page(alone, *write(alone, Claims(())))
-    assert rows(text)[0][:2] == ["grey", "mnist"]
-    assert "Not the report's data" not in text
 
 
 def test_the_settings_are_told_of(text):
-    assert "Seed 5." in text
-    assert "2 games, 3 starts of each, 50 iterations" in " ".join(text.split())
-    assert "{" not in text
+    said = " ".join(text.split())
+    assert "Seed 5." in said
+    assert "2 games, 3 starts of each, 50 iterations" in said
+    assert "70 iterations; means over 2 seeds" in said
+    assert "The points are generated here, not the report's." in said
+    assert "the mean of the last 20 minibatch losses" in said
+    assert "sample size of 100 samples" in said
+    assert not re.search(r"[{}]", re.sub(r"L\^[\d.]+", "", text))
+
+
+def test_the_reports_own_points_are_told_of(records, write, claims, judged):
+    records.flow["points"] = "files"
+    assert "The points are the report's files." in " ".join(write(claims, judged).split())
 
 
 def test_no_cell_says_nan_or_none(text):
     assert not re.search(r"\b(nan|none|inf)\b", text, re.IGNORECASE)
 
 
+def test_without_claims(write, judged):
+    text = write(Claims(()), judged.iloc[:0])
+    assert "What the reports claim" not in text
+    assert "Not the report's data" not in text
+    assert not re.search(r"\b(nan|none|inf)\b", text, re.IGNORECASE)
+
+
 def test_every_figure_of_every_run_is_shown(text):
     shown = re.findall(r'!\[[^\]]+\]\(([^)]+)\)|<img src="([^"]+)" alt="[^"]+"', text)
+    vaes = ("l100", "grey", "same", "same_planar")
+    planar = [
+        f"{a}_{b}{c}" for a in ("samples", "density") for b in ("arcs", "sine") for c in ("", "_samples")
+    ]
     assert sorted(one or other for one, other in shown) == sorted(
         [
-            *(f"figures/{run}/{name}.png" for run in ("l100", "grey", "same") for name in VAE_FIGURES),
-            "figures/dirac/overview.png",
-            "figures/dirac/jsd-1.png",
-            "figures/dirac/w1-9.png",
+            *(f"figures/{run}/{name}.png" for run in vaes for name in vae.FIGURES),
+            *(f"figures/rnvp/{name}.png" for name in flow.REALNVP_FIGURES),
+            *(f"figures/flow/{name}.png" for name in [*planar, "losses", "maps"]),
+            *(f"figures/theory/{name}.png" for name in ("rate", "dimensions", "gradients")),
+            *(f"figures/dirac/{name}.png" for name in ("overview", "jsd-1", "w1-9")),
         ]
     )

@@ -9,8 +9,9 @@ target's normaliser (Rezende and Mohamed 2015, eq. 15).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 import torch
@@ -70,7 +71,7 @@ class Flows:
 
 
 def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpoint: Checkpoint) -> Flows:
-    """Train all `runs`, of one depth and in the order of `runs_of`, side by side on the CPU.
+    """Train all `runs`, of one depth, side by side on the CPU.
 
     Each run comes out as it would alone, up to rounding. `points` are the targets' samples (N, 2). Goes on
     from `checkpoint` where it holds a state.
@@ -82,6 +83,7 @@ def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpo
     parameters = _initialised(runs[0].layers, generators, settings.init_scale)
     optimizer = torch.optim.RMSprop(parameters, lr=settings.learning_rate)
     losses = torch.empty(settings.iterations, len(runs))
+    objective = Objective.of(runs)
     done = _resume(checkpoint, parameters, optimizer, generators, losses)
     name = f"planar flows, k={runs[0].layers}"
     with tqdm(total=settings.iterations, initial=done, desc=name, unit="step", disable=None) as bar:
@@ -93,10 +95,11 @@ def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpo
             here = losses[start : start + CHUNK]
             for loss, batch in zip(here, batches, strict=False):
                 optimizer.zero_grad()
-                each = losses_of(runs, batch, *parameters)
-                each.sum().backward()
+                each = objective.losses(batch, *parameters)
+                each.backward(torch.ones_like(each))
                 optimizer.step()
                 loss.copy_(each.detach())
+            here += objective.constants(batches)[: len(here)]
             _check_finite(torch.cat([here, _sums(parameters)]), start, runs, settings)
             bar.update(len(here))
             _save(checkpoint, start + len(here), parameters, optimizer, generators, losses)
@@ -121,28 +124,47 @@ def _batches(run: Run, generator: torch.Generator, points: Mapping[str, Tensor],
     return data[chosen].transpose(1, 2)
 
 
-def losses_of(runs: list[Run], x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """Return the mean loss of each of R runs (R,) in nats on its batch of `x` (2, R, B)."""
-    z, ladj = planar_stack(x, u, w, b)
-    from_samples = sum(run.source == "samples" for run in runs)
-    log_normal = _log_normal(torch.cat([z[:, :from_samples], x[:, from_samples:]], 1))
-    losses = [-(log_normal + ladj)[:from_samples]]
-    log_q = (log_normal - ladj)[from_samples:]
-    for target, count in _density_runs(runs):
-        start = sum(len(each) for each in losses)
-        z0, z1 = z[:, start : start + count]
-        losses.append(log_q[start - from_samples :][:count] - TARGETS[target].log_density(z0, z1))
-    return torch.cat(losses).mean(-1)
+@dataclass(frozen=True)
+class Objective:
+    """The losses of `runs`: E(z) - ladj + c, with z where the flow takes x.
+
+    From samples E is -log N(z), and c is 0; from a density E is -log p(z), and c is log N(x), and changes
+    no gradient. Neighbouring runs with the same E are computed together.
+    """
+
+    energies: list[Callable[[Tensor], Tensor]]
+    sizes: list[int]
+    from_density: Tensor
+    """Which runs are trained from a density, (R,) bool."""
+
+    @classmethod
+    def of(cls, runs: list[Run]) -> Objective:
+        """Return the objective of runs in any order."""
+        targets = [run.target if run.source == "density" else "" for run in runs]
+        groups = [(name, len(list(group))) for name, group in groupby(targets)]
+        energies = [_target_energy(name) if name else _normal_energy for name, _ in groups]
+        return cls(energies, [size for _, size in groups], torch.tensor([bool(name) for name in targets]))
+
+    def constants(self, x: Tensor) -> Tensor:
+        """Return the means of c for batches `x` (..., 2, R, B): (..., R) nats."""
+        log_normal = -_normal_energy(x.movedim(-3, 0)).mean(-1)
+        return torch.where(self.from_density, log_normal, 0)
+
+    def losses(self, x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        """Return the mean loss of each run but for c, (R,) in nats, on its batch of `x` (2, R, B)."""
+        z, ladj = planar_stack(x, u, w, b)
+        parts = zip(self.energies, z.split(self.sizes, 1), strict=True)
+        return (torch.cat([energy(part) for energy, part in parts]) - ladj).mean(-1)
 
 
-def _density_runs(runs: list[Run]) -> list[tuple[str, int]]:
-    """Return how many runs from densities there are of each target, in the order of `runs`."""
-    targets = [run.target for run in runs if run.source == "density"]
-    return [(target, targets.count(target)) for target in dict.fromkeys(targets)]
+def _normal_energy(z: Tensor) -> Tensor:
+    """Return -log N(z; 0, I) of points (2, ...) in nats."""
+    return 0.5 * z.square().sum(0) + LOG_2PI
 
 
-def _log_normal(z: Tensor) -> Tensor:
-    return -0.5 * z.square().sum(0) - LOG_2PI
+def _target_energy(name: str) -> Callable[[Tensor], Tensor]:
+    log_density = TARGETS[name].log_density
+    return lambda z: -log_density(z[0], z[1])
 
 
 def _sums(parameters: list[Tensor]) -> Tensor:

@@ -22,7 +22,8 @@ from regen.bijections import Mapped, invertible
 
 def planar_stack(x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Mapped:
     """Return the points (d, R, B) that k planar maps make of `x`, and their ladj (R, B) in nats."""
-    return Mapped(*_PlanarStack.apply(x, invertible(u, w, dim=1), w, b))
+    corrected = bool(((w * u).detach().sum(1) < -1).any())  # most steps need no correction, nor its gradient
+    return Mapped(*_PlanarStack.apply(x, invertible(u, w, dim=1) if corrected else u, w, b))
 
 
 class _PlanarStack(torch.autograd.Function):

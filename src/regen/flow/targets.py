@@ -21,14 +21,18 @@ GRID = 2000
 
 def arcs(z0: Tensor, z1: Tensor) -> Tensor:
     """Return the log-density of two arcs of a ring, up to its normaliser; elementwise."""
-    radius = (z0.square() + z1.square()).sqrt()
-    sides = torch.logaddexp(-0.5 * ((z0 - 2) / 0.6).square(), -0.5 * ((z0 + 2) / 0.6).square())
-    return sides - 0.5 * ((radius - 2) / 0.4).square()
+    sides = torch.logaddexp(_bell(z0 - 2, 0.6), _bell(z0 + 2, 0.6))
+    return sides + _bell(torch.hypot(z0, z1) - 2, 0.4)
 
 
 def sine(z0: Tensor, z1: Tensor) -> Tensor:
     """Return the log-density of a band around sin(2 pi z0 / 4): it goes on for ever along z0."""
-    return -0.5 * ((z1 - (2 * math.pi / 4 * z0).sin()) / 0.4).square()
+    return _bell(z1 - (2 * math.pi / 4 * z0).sin(), 0.4)
+
+
+def _bell(x: Tensor, sigma: float) -> Tensor:
+    """Return -(x / sigma)^2 / 2."""
+    return x.square() * (-0.5 / sigma**2)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
             these = [facts[name] for name in names]
             ours, expected, agrees = _ordered(claim, these) if claim.runs else _compared(claim, these[0])
             other = [
-                key for key, value in claim.given.items() for each in these if each.settings[key] != value
+                key for key, value in claim.given.items() for each in these if each.settings.get(key) != value
             ]
             verdict = f"other {other[0].replace('_', ' ')}" if other else "agrees" if agrees else "differs"
             tolerance = claim.tolerance or None

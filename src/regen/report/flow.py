@@ -107,6 +107,7 @@ def planar_markdown(table: pd.DataFrame, source: str) -> str:
     shown = table[table["source"] == source].copy()
     for name in SCORES:
         shown[name] = [spread(*pair, 3) for pair in zip(shown[name], shown[f"{name}_deviation"], strict=True)]
+    shown["report"] = [spread(value, None, 4) for value in shown["report"]]
     return markdown(shown, SAMPLES_HEADINGS if source == "samples" else DENSITY_HEADINGS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -18,7 +19,9 @@ def cell(value: object) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return str(value).replace("|", r"\|")  # which would end the cell
+    if math.isinf(value):
+        return "not finite"
     if value == round(value) or abs(value) >= 1000:
         return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"

@@ -34,8 +34,17 @@ compared at the epoch where the two are furthest apart. The claims on the Dirac 
 
 
 def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the table of claims for readers."""
-    return markdown(table, CLAIM_HEADINGS)
+    """Return the table of claims for readers, with the digits that its verdicts turn on."""
+    fine = [bool(tolerance and tolerance < 0.1) for tolerance in table["tolerance"]]
+    shown = table.copy()
+    for name in ("report", "ours"):
+        pairs = zip(table[name], fine, strict=True)
+        shown[name] = pd.Series([_fine(value) if small else value for value, small in pairs], dtype=object)
+    return markdown(shown, CLAIM_HEADINGS)
+
+
+def _fine(value: object) -> object:
+    return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else value
 
 
 def page(seed: int, sections: list[str], claims: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from regen.artifacts import Metrics
 from regen.report.claims import Facts
-from regen.report.markdown import markdown
+from regen.report.markdown import markdown, spread
 from regen.report.records import Records
 
 KL_HEADINGS = {
@@ -34,8 +34,8 @@ The KL divergence of two Gaussians in closed form, by quadrature and by Monte Ca
 {kl_table}
 
 p(x) of a linear Gaussian model, which is known: from samples of the prior the relative error falls like
-L^{slope:.2f}, and the samples that are needed for 10 % multiply by {growth:.2f} with each dimension of z,
-where x grows with z; by importance sampling, from a posterior that is a little off, by {importance:.2f}.
+L^{slope}, and the samples that are needed for 10 % multiply by {growth} with each dimension of z,
+where x grows with z; by importance sampling, from a posterior that is a little off, by {importance}.
 
 {dimension_table}
 
@@ -46,8 +46,8 @@ where x grows with z; by importance sampling, from a posterior that is a little 
 ![Variance of three gradient estimators](figures/theory/gradients.png)
 
 The Bernoulli term as a report prints it, k log x + (1 - k) log(1 - x) with x the data, on binary images:
-{printed}; as it is meant: {meant:.2f} nats. The least ratio of the score function's variance to the
-reparameterised gradient's is {least:.1f}, the largest {most:.0f}.
+{printed}; as it is meant: {meant} nats. The least ratio of the score function's variance to the
+reparameterised gradient's is {least}, the largest {most}.
 """
 
 
@@ -57,13 +57,13 @@ def theory_section(records: Records) -> str:
     return SECTION.format(
         kl_table=kl_markdown(records.theory_tables["kl"]),
         dimension_table=dimension_markdown(records.theory_tables["dimensions"]),
-        slope=found["monte_carlo_slope"],
-        growth=found["monte_carlo_growth"],
-        importance=found["importance_growth"],
+        slope=spread(found["monte_carlo_slope"], None, 2),
+        growth=spread(found["monte_carlo_growth"], None, 2),
+        importance=spread(found["importance_growth"], None, 2),
         printed=found["bernoulli_as_printed"],
-        meant=found["bernoulli_as_defined"],
-        least=found["variance_ratio_score_least"],
-        most=found["variance_ratio_score_most"],
+        meant=spread(found["bernoulli_as_defined"], None, 2),
+        least=spread(found["variance_ratio_score_least"], None, 1),
+        most=spread(found["variance_ratio_score_most"], None, 0),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from regen.artifacts import metric
 from regen.params import Params
 from regen.report.claims import Claims, Facts
 from regen.report.markdown import markdown, spread
@@ -117,16 +118,19 @@ def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFram
     Both tables have a row a seed, with log_p and elbo.
     """
     rows = []
-    plain, mapped = (
-        table.set_index("seed").assign(gap=lambda t: t.log_p - t.elbo) for table in (gaussian, planar)
+    plain, mapped = (  # a word, 'not finite', is no number: that seed makes no pair
+        table.set_index("seed")
+        .apply(pd.to_numeric, errors="coerce")
+        .assign(gap=lambda scores: scores.log_p - scores.elbo)
+        for table in (gaussian, planar)
     )
     for score, name in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("gap", "gap")):
         difference = (mapped[score] - plain[score]).dropna()
         rows.append(
             {
                 "score": name,
-                "gaussian": plain[score].mean(),
-                "planar": mapped[score].mean(),
+                "gaussian": metric(float(plain[score].mean(skipna=False))),
+                "planar": metric(float(mapped[score].mean(skipna=False))),
                 "difference": difference.mean(),
                 "standard_error": difference.std() / math.sqrt(len(difference))
                 if len(difference)
