@@ -209,3 +209,9 @@ def test_paper_has_the_reports_numbers():
     assert {1, 20, 40} <= set(run.shown_epochs)
     planar, plain = paper.vae_run("l100_planar"), paper.vae_run("l100")
     assert planar == plain.model_copy(update={"planar_layers": 8})
+
+
+@pytest.mark.parametrize("run", ["vae.v", "realnvp.r"])
+def test_data_without_validation_images(refused, run):
+    said = refused(**{"data.sets": ["digits", "cifar10"], f"{run}.data": "cifar10"})
+    assert said == f"params.yaml: {run}.data: 'cifar10': has no validation images; allowed: digits"

@@ -15,6 +15,7 @@ from typing import Literal, Self, TypeVar
 import pydantic
 from pydantic import Field, model_validator
 
+from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.mistakes import explain, suggest
 from regen.sections import (
@@ -69,6 +70,12 @@ class Params(Section):
                     raise ValueError(
                         f"{family}.{name}.data: {run.data!r}: not among data.sets {self.data.sets}; "
                         f"add it there, or use one of those"
+                    )
+                if not DATASETS[run.data].sizes[1]:
+                    validated = [data for data in self.data.sets if DATASETS[data].sizes[1]]
+                    raise ValueError(
+                        f"{family}.{name}.data: {run.data!r}: has no validation images; allowed: "
+                        f"{', '.join(validated) or 'any data set that has some'}"
                     )
         return self
 
