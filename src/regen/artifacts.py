@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from regen.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 REPORT_PAGE = Path("reports/README.md")
 REPORT_METRICS = Path("reports/metrics.json")
@@ -168,6 +168,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(
             f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
         ) from None
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load the parameters and buffers of `path` into `network`.
+
+    Raises:
+        InputError: the file is absent, damaged, or of another architecture.
+    """
+    tensors, _ = read_tensors(path)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not the weights of this run's networks ({reason})") from None
 
 
 def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:

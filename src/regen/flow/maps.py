@@ -48,9 +48,14 @@ class Mapping:
         return min(positive, 1 - positive)
 
     @property
+    def largest_move(self) -> float:
+        """How far the point goes that goes furthest."""
+        return float((self.after - self.before).norm(dim=-1).max())
+
+    @property
     def verdict(self) -> str:
         """'unchanged', 'two groups', 'one group' (all points move alike), or 'bent'."""
-        if float((self.after - self.before).norm(dim=-1).max()) < UNCHANGED:
+        if self.largest_move < UNCHANGED:
             return "unchanged"
         if float((self.h.abs() > SATURATED).double().mean()) < MOST:
             return "bent"
@@ -74,14 +79,13 @@ def table(mappings: list[Mapping]) -> pd.DataFrame:
     rows = []
     for each in mappings:
         u = invertible(each.map.u, each.map.w, dim=-1)
-        moved = (each.after - each.before).norm(dim=-1)
         rows.append(
             {
                 "mean": each.mean,
                 "variance": each.variance,
                 "b": float(each.map.b),
                 "u_corrected": not torch.equal(u, each.map.u),
-                "largest_move": float(moved.max()),
+                "largest_move": each.largest_move,
                 "smaller_group": each.smaller_group,
                 "verdict": each.verdict,
             }

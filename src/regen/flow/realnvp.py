@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from regen.artifacts import read_tensors
+from regen.artifacts import load_weights
 from regen.bijections import AffineCoupling, Composition, Logit, dequantise, quantise
 from regen.errors import InputError
 from regen.sections import RealNvpRun
@@ -112,10 +112,5 @@ def build_realnvp(name: str, run: RealNvpRun, shape: tuple[int, ...]) -> RealNVP
 def load_realnvp(name: str, run: RealNvpRun, shape: tuple[int, ...], weights: Path) -> RealNVP:
     """Return the trained flow of `run`; InputError where `weights` are absent or of another architecture."""
     flow = build_realnvp(name, run, shape)
-    tensors, _ = read_tensors(weights)
-    try:
-        flow.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{weights}: not the weights of this run's networks ({reason})") from None
+    load_weights(flow, weights)
     return flow.eval()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -132,9 +131,7 @@ def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFram
                 "gaussian": metric(float(plain[score].mean(skipna=False))),
                 "planar": metric(float(mapped[score].mean(skipna=False))),
                 "difference": difference.mean(),
-                "standard_error": difference.std() / math.sqrt(len(difference))
-                if len(difference)
-                else math.nan,
+                "standard_error": difference.sem(),
                 "pairs": len(difference),
             }
         )

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from regen.artifacts import read_tensors
-from regen.errors import InputError
+from regen.artifacts import load_weights
 from regen.sections import VaeRun
 from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
@@ -75,10 +74,5 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
 def load_vae(run: VaeRun, shape: tuple[int, ...], weights: Path) -> VAE:
     """Return the trained VAE of `run`; InputError where `weights` are absent or of another architecture."""
     vae = build_vae(run, shape)
-    tensors, _ = read_tensors(weights)
-    try:
-        vae.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{weights}: not the weights of this run's networks ({reason})") from None
+    load_weights(vae, weights)
     return vae
