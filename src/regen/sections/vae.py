@@ -1,0 +1,102 @@
+"""The sections of the VAE room."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from regen.data.catalog import DATASETS
+from regen.sections.base import (
+    Count,
+    DatasetName,
+    Dimension,
+    Finite,
+    Positive,
+    Samples,
+    Section,
+    Seeds,
+    ShownEpochs,
+    check_shown,
+    distinct,
+)
+
+
+class VaeRun(Section):
+    """One VAE: data -> encoder -> latent -> decoder, Bernoulli likelihood, standard normal prior."""
+
+    data: DatasetName = Field(description="one of data.sets")
+    binarize: bool = Field(description="count intensities above one half as 1, all others as 0")
+    encoder: list[Count] = Field(min_length=1, description="widths of the encoder's hidden layers")
+    latent: Count = Field(description="dimension of z")
+    decoder: list[Count] = Field(min_length=1, description="widths of the decoder's hidden layers")
+    activation: Literal["elu", "relu"] = Field(description="between the layers")
+    logit_shift: Finite = Field(description="added to the decoder's logits")
+    learning_rate: Positive = Field(description="Adam's step size")
+    batch_size: Count = Field(description="images a step")
+    epochs: Count = Field(description="passes over the training images")
+    shown_epochs: ShownEpochs
+    planar_layers: Annotated[int, Field(ge=0)] = Field(
+        description="planar maps after the Gaussian posterior; 0: none"
+    )
+    seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
+
+    @model_validator(mode="after")
+    def _shows_epochs_that_there_are(self) -> Self:
+        check_shown(self.shown_epochs, self.epochs)
+        return self
+
+    @property
+    def data_label(self) -> str:
+        """What to call the data beside a figure: says so where binarizing changes it."""
+        changed = self.binarize and not DATASETS[self.data].binary
+        return f"{self.data} (binarized)" if changed else self.data
+
+
+class Likelihood(Section):
+    """Importance sampling of log p(x) on the test images."""
+
+    importance_samples: Count = Field(description="K, samples of z an image")
+    max_memory: Annotated[int, Field(ge=8)] = Field(description="MiB that the estimator's tensors may hold")
+
+
+class Theory(Section):
+    """Theory, measured: closed forms, estimators of p(x), gradients through sampling, terms of the bound."""
+
+    kl_samples: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        description="draws of z for each divergence by Monte Carlo"
+    )
+    noise: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = Field(
+        description="standard deviation of x given z in the model whose p(x) is known"
+    )
+    observed_per_latent: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="values of x for each latent dimension, where x grows with z"
+    )
+    problems: Annotated[int, Field(ge=1, le=1000)] = Field(
+        description="models, each with one observation, whose median error is reported"
+    )
+    repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates of each p(x)")
+    proposal_shift: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="standard deviations by which the importance sampler is off along each axis"
+    )
+    proposal_spread: Annotated[float, Field(gt=1, le=10)] = Field(
+        description="how many times as wide as the posterior the importance sampler is"
+    )
+    rate_samples: Annotated[list[Samples], AfterValidator(distinct)] = Field(
+        min_length=3, description="L, samples of z an estimate"
+    )
+    rate_latent: Dimension = Field(description="dimension of z there, and where x does not grow with z")
+    dimensions: Annotated[list[Dimension], AfterValidator(distinct)] = Field(
+        min_length=3, description="D, dimensions of z"
+    )
+    dimension_samples: Samples = Field(description="samples of z an estimate there")
+    gradient_samples: Samples = Field(description="draws of each gradient estimator")
+    gradient_dimensions: Annotated[list[Dimension], AfterValidator(distinct)] = Field(
+        min_length=1, description="dimensions of z there"
+    )
+    images: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        description="random images on which terms of the bound are compared"
+    )
+    fresh_vaes: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="initialisations whose first reconstruction is measured"
+    )
