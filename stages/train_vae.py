@@ -13,7 +13,7 @@ from regen.training.checkpoint import Checkpoint, fingerprint
 from regen.training.device import autocast, select_device
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
-from regen.vae.observations import observations
+from regen.vae.observations import held_out, observations
 from regen.vae.training import VaeLearner, summary
 
 LIBRARY = Path(regen.__path__[0])
@@ -28,7 +28,8 @@ def train_vae(name: str) -> None:
     device = select_device(params.device)
     data_file = artifacts.dataset_file(run.data)
     splits = read_dataset(data_file).splits
-    train, valid = (observations(splits[split], run.binarize).to(device) for split in ("train", "valid"))
+    shown = splits["train"], held_out(splits)
+    train, valid = (observations(images, run.binarize).to(device) for images in shown)
 
     settings = run.model_dump(exclude={"seeds"})
     key = fingerprint([settings, str(device), params.precision], [data_file, *SOURCES])

@@ -6,7 +6,7 @@ import difflib
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 
 
 def suggest(word: str, known: list[str]) -> str:
@@ -27,8 +27,8 @@ def explain(errors: list[Any], schema: type[BaseModel]) -> list[str]:
 
 
 def _line(error: Any, schema: type[BaseModel]) -> str:
-    location = tuple(step for step in error["loc"] if step != "[key]")
-    key = ".".join(str(step) for step in location)
+    location = error["loc"]
+    key = ".".join(str(step) for step in location if not str(step).startswith("["))  # pydantic's own words
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; {suggest(str(location[-1]), _fields_at(location, schema))}"
     if error["type"] == "missing":
@@ -56,10 +56,18 @@ def _fields_at(location: tuple[int | str, ...], schema: type[BaseModel]) -> list
     """Return the keys that the schema allows in the section that holds `location`'s last key."""
     kind: Any = schema
     for step in location[:-1]:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = kind.model_fields[str(step)].annotation
-        while get_origin(kind) in (Annotated, Union, UnionType):
-            kind = get_args(kind)[0]
-        if get_origin(kind) is dict and step not in schema.model_fields:
-            kind = get_args(kind)[1]
+        kind = _inside(kind, step)
     return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _inside(kind: Any, step: int | str) -> Any:
+    """Return what the schema `kind` has at `step`: a field, an entry, or the one of several with that tag."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        kind = kind.model_fields[str(step)].annotation
+    elif get_origin(kind) in (dict, list):
+        kind = get_args(kind)[-1]
+    elif get_origin(kind) in (Union, UnionType):
+        kind = next(each for each in get_args(kind) if Tag(str(step)) in get_args(each))
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind

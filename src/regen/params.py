@@ -71,12 +71,17 @@ class Params(Section):
                         f"{family}.{name}.data: {run.data!r}: not among data.sets {self.data.sets}; "
                         f"add it there, or use one of those"
                     )
-                if not DATASETS[run.data].sizes[1]:
-                    validated = [data for data in self.data.sets if DATASETS[data].sizes[1]]
-                    raise ValueError(
-                        f"{family}.{name}.data: {run.data!r}: has no validation images; allowed: "
-                        f"{', '.join(validated) or 'any data set that has some'}"
-                    )
+        return self
+
+    @model_validator(mode="after")
+    def _flows_have_validation_images(self) -> Self:
+        for name, run in self.realnvp.items():
+            if not DATASETS[run.data].sizes[1]:
+                validated = [data for data in self.data.sets if DATASETS[data].sizes[1]]
+                raise ValueError(
+                    f"realnvp.{name}.data: {run.data!r}: has no validation images; allowed: "
+                    f"{', '.join(validated) or 'any data set that has some'}"
+                )
         return self
 
     @model_validator(mode="after")

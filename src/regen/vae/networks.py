@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from regen.artifacts import load_weights
-from regen.sections import VaeRun
+from regen.sections import Conv, VaeRun
+from regen.sections.layers import Shape, as_maps, shapes
 from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
 
@@ -51,8 +54,8 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the logits of the pixels, (..., latent) -> (..., D)."""
-        logits: Tensor = self.decoder(z)
-        return logits
+        logits: Tensor = self.decoder(z.flatten(0, -2))  # convolutions take one leading axis
+        return logits.unflatten(0, z.shape[:-1])
 
 
 def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
@@ -61,18 +64,59 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
     `logit_shift` goes into the last layer's bias: the same function and the same gradients as a shift of
     the logits, without an addition at every step.
     """
-    pixels = prod(shape)
     outputs = 2 * run.latent + run.planar_layers * (2 * run.latent + 1)
-    encoder = mlp([pixels, *run.encoder, outputs], run.activation)
-    decoder = mlp([run.latent, *run.decoder, pixels], run.activation)
-    last = decoder[-1]
-    assert isinstance(last, nn.Linear)
-    last.bias.data += run.logit_shift
-    return VAE(encoder, decoder, run.latent, shape)
+    encoder = _network(run, [*run.encoder, outputs], shape, transposed=False)
+    last = [] if isinstance(run.decoder[-1], Conv) else [prod(shape)]
+    decoder = _network(run, [*run.decoder, *last], (run.latent,), transposed=True)
+    bias = [parameter for name, parameter in decoder.named_parameters() if name.endswith("bias")][-1]
+    bias.data += run.logit_shift
+    vae = VAE(encoder, decoder, run.latent, shape)
+    if any(isinstance(layer, Conv) for layer in [*run.encoder, *run.decoder]):
+        vae = vae.to(memory_format=torch.channels_last)  # what a convolution's kernels are fastest on
+    return vae
+
+
+def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed: bool) -> nn.Sequential:
+    """Return `layers` from flat (N, D) to flat (N, D), the last one without what follows a hidden layer."""
+    modules: list[nn.Module] = []
+    before: Shape = (prod(start),)  # what the modules so far give
+    for i, (layer, (given, after)) in enumerate(
+        zip(layers, pairwise(shapes(layers, start, transposed)), strict=True)
+    ):
+        wanted = as_maps(given) if isinstance(layer, Conv) else (prod(given),)
+        if wanted != before:
+            modules.append(nn.Unflatten(1, wanted) if len(wanted) == 3 else nn.Flatten())
+        modules.append(_affine(layer, wanted[0], transposed))
+        if i < len(layers) - 1:
+            modules += _follow(run, layer)
+        if isinstance(layer, Conv) and layer.pool > 1:
+            modules.append(nn.MaxPool2d(layer.pool))
+        before = after
+    return nn.Sequential(*modules, *([nn.Flatten()] if len(before) == 3 else []))
+
+
+def _affine(layer: int | Conv, inputs: int, transposed: bool) -> nn.Module:
+    if not isinstance(layer, Conv):
+        return nn.Linear(inputs, layer)
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    return kind(inputs, layer.channels, layer.kernel, layer.stride, layer.padding)
+
+
+def _follow(run: VaeRun, layer: int | Conv) -> list[nn.Module]:
+    """Return what follows the affine part of a hidden layer, before it is pooled."""
+    modules: list[nn.Module] = []
+    if run.batch_norm:
+        modules.append(nn.BatchNorm2d(layer.channels) if isinstance(layer, Conv) else nn.BatchNorm1d(layer))
+    modules.append(ACTIVATIONS[run.activation]())
+    if run.dropout:
+        modules.append(nn.Dropout(run.dropout))
+    return modules
 
 
 def load_vae(run: VaeRun, shape: tuple[int, ...], weights: Path) -> VAE:
-    """Return the trained VAE of `run`; InputError where `weights` are absent or of another architecture."""
+    """Return the trained VAE of `run`, for evaluation; InputError where `weights` are absent or of another
+    architecture.
+    """
     vae = build_vae(run, shape)
     load_weights(vae, weights)
-    return vae
+    return vae.eval()

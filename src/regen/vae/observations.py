@@ -1,5 +1,7 @@
 """What a VAE sees of a data set's images."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,11 @@ def observations(images: Images, binarize: bool) -> Tensor:
     """Return what a VAE sees of `images`: (N, C*H*W) uint8, 0 and 255 only where `binarize`."""
     pixels = images.pixels.flatten(1)
     return (pixels > 127).to(torch.uint8) * 255 if binarize else pixels
+
+
+def held_out(splits: Mapping[str, Images]) -> Images:
+    """Return the images to validate on: the test images of a data set that has no others."""
+    return splits.get("valid", splits["test"])
 
 
 def scale(pixels: Tensor) -> Tensor:
