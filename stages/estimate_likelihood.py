@@ -1,19 +1,19 @@
-"""Estimate log p(x) of the test images under one VAE, once for each of its seeds.
+"""Score one VAE on the test images, once for each of its seeds: python stages/estimate_likelihood.py l100.
 
-python stages/estimate_likelihood.py l100
+The bound, reconstructions and codes of every VAE; log p(x) where a Bernoulli likelihood is one of its data.
 """
 
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.params import read_params
 from regen.training.device import autocast, select_device
-from regen.vae.likelihood import by_seed, estimate, stack, summary
+from regen.vae import likelihood, scores
 from regen.vae.networks import load_vae
 from regen.vae.observations import observations
 
 
 def estimate_likelihood(name: str) -> None:
-    """Estimate the test log-likelihood of the run NAME of params.yaml's section `vae`."""
+    """Score the run NAME of params.yaml's section `vae` on the test images."""
     params = read_params()
     run = params.vae_run(name)
     device = select_device(params.device)
@@ -22,18 +22,25 @@ def estimate_likelihood(name: str) -> None:
     pixels = observations(test, run.binarize).to(device)
 
     settings = params.likelihood
-    results = {}
+    scored, estimates = {}, {}
     for seed in params.vae_seeds(name):
         vae = load_vae(run, tuple(test.pixels.shape[1:]), artifacts.weights_file(name, seed)).to(device)
-        results[seed] = estimate(vae, pixels, settings.importance_samples, settings.max_memory, seed)
+        scored[seed] = scores.score(vae, pixels, seed)
+        if run.sees_binary:
+            estimates[seed] = likelihood.estimate(
+                vae, pixels, settings.importance_samples, settings.max_memory, seed
+            )
 
-    artifacts.write_tensors(
-        artifacts.likelihoods_file(name), {term: stack(results, term) for term in ("log_p", "elbo", "ess")}
-    )
-    artifacts.write_csv(artifacts.seeds_file(name), by_seed(results))
-    artifacts.write_metrics(
-        artifacts.scores_file(name, "likelihood"), summary(results, settings.importance_samples)
-    )
+    tensors = scores.tensors(scored)
+    table, metrics = scores.by_seed(scored), scores.summary(scored)
+    if estimates:
+        tensors |= likelihood.tensors(estimates)
+        table = table.merge(likelihood.by_seed(estimates), on="seed")
+        metrics |= likelihood.summary(estimates, settings.importance_samples)
+        metrics |= scores.gap(scored, estimates)
+    artifacts.write_tensors(artifacts.likelihoods_file(name), tensors)
+    artifacts.write_csv(artifacts.seeds_file(name), table)
+    artifacts.write_metrics(artifacts.scores_file(name, "likelihood"), metrics)
 
 
 if __name__ == "__main__":

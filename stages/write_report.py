@@ -6,7 +6,7 @@ import pandas as pd
 
 from regen import artifacts, stage
 from regen.params import read_params
-from regen.report import dirac, flow, theory, vae
+from regen.report import dirac, flow, posteriors, theory, vae
 from regen.report.claims import judge, read_claims
 from regen.report.page import claims_markdown, page
 from regen.report.records import Records
@@ -19,8 +19,10 @@ def write_report() -> None:
     claims = read_claims(Path("claims.yaml"))
 
     vaes = vae.vae_table(params, records, claims)
-    posteriors = {
-        pair: vae.posterior_table(*(records.seeds[run] for run in pair)) for pair in vae.twins(params)
+    codes = vae.codes_table(params, records)
+    pairs = {
+        pair: posteriors.posterior_table(*(records.seeds[run] for run in pair))
+        for pair in posteriors.twins(params)
     }
     games = dirac.dirac_table(records.dirac, claims)
     planar = flow.planar_table(records.flow, claims)
@@ -33,8 +35,9 @@ def write_report() -> None:
     judged = judge(claims, facts)
 
     write_table("vae", vaes, vae.vae_markdown(vaes))
-    for (_, run), table in posteriors.items():
-        write_table(f"posterior_{run}", table, vae.posterior_markdown(table))
+    write_table("codes", codes, vae.codes_markdown(codes))
+    for (_, run), table in pairs.items():
+        write_table(f"posterior_{run}", table, posteriors.posterior_markdown(table))
     write_table("dirac", games, dirac.dirac_markdown(games))
     both = "\n\n".join(flow.planar_markdown(planar, source) for source in ("samples", "density"))
     write_table("planar", planar, both)
@@ -48,8 +51,9 @@ def write_report() -> None:
         "dirac": dirac.dirac_metrics(records.dirac),
     }
     artifacts.write_metrics(artifacts.REPORT_METRICS, metrics)
+    paired = "".join(posteriors.posterior_section(pair, table) for pair, table in pairs.items())
     sections = [
-        vae.vae_section(params, vaes, posteriors),
+        vae.vae_section(params, records, vaes, codes, paired),
         flow.flow_section(params, records, planar, realnvp),
         theory.theory_section(records),
         dirac.dirac_section(params, games),

@@ -211,7 +211,49 @@ def test_paper_has_the_reports_numbers():
     assert planar == plain.model_copy(update={"planar_layers": 8})
 
 
-@pytest.mark.parametrize("run", ["vae.v", "realnvp.r"])
-def test_data_without_validation_images(refused, run):
-    said = refused(**{"data.sets": ["digits", "cifar10"], f"{run}.data": "cifar10"})
-    assert said == f"params.yaml: {run}.data: 'cifar10': has no validation images; allowed: digits"
+def test_data_without_validation_images(refused, read):
+    """A VAE is validated on the test images then, a flow is not."""
+    sets = {"data.sets": ["digits", "cifar10"]}
+    said = refused(**sets, **{"realnvp.r.data": "cifar10"})
+    assert said == "params.yaml: realnvp.r.data: 'cifar10': has no validation images; allowed: digits"
+    assert read(**sets, **{"vae.v.data": "cifar10"}).vae_run("v").data == "cifar10"
+
+
+CONV = {"channels": 4, "kernel": 3}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("encoder", [CONV | {"kernel": 0}], f"encoder.0.kernel: 0: {AT_LEAST_1}"),
+        (
+            "encoder",
+            [8, CONV | {"strid": 2}],
+            "encoder.1.strid: unknown key; did you mean 'stride'? allowed: ",
+        ),
+        ("encoder", [{"channels": 4}], "encoder.0.kernel: missing"),
+        ("encoder", [0], f"encoder.0: 0: {AT_LEAST_1}"),
+        ("encoder", ["conv"], "encoder.0: 'conv': should be a valid integer"),
+        ("encoder", [CONV | {"kernel": 29}], "encoder: layer 0: kernel 29 and pool 1 do not fit the 1x28x28"),
+        ("encoder", [CONV | {"pool": 27}], "encoder: layer 0: kernel 3 and pool 27 do not fit the 1x28x28"),
+        ("encoder", [8, CONV], "encoder: layer 1: kernel 3 and pool 1 do not fit the 8x1x1"),
+        ("decoder", [8, CONV], "decoder: its last convolution gives 4x3x3; allowed: 1x28x28, as digits is"),
+        ("latent", 0, f"latent: 0: {AT_LEAST_1}"),
+        ("latent", 10_001, "latent: 10001: should be less than or equal to 10000"),
+        ("activation", "gelu", "activation: 'gelu': should be 'elu' or 'relu'"),
+        ("dropout", 1.0, "dropout: 1.0: should be less than 1"),
+        ("batch_norm", "yes please", "batch_norm: 'yes please': should be a valid boolean"),
+    ],
+)
+def test_layers_that_do_not_fit(refused, key, value, message):
+    said = refused(**{f"vae.v.{key}": value})
+    assert said.startswith(f"params.yaml: vae.v.{message}")
+    assert "\n" not in said
+
+
+def test_layers_that_fit(read):
+    up = [16, {"channels": 4, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4}]
+    run = read(**{"vae.v.encoder": [CONV | {"stride": 3, "pool": 2}, 9], "vae.v.decoder": up}).vae_run("v")
+    assert run.encoder[0].stride == 3
+    assert run.encoder[0].padding == 0
+    assert [getattr(layer, "channels", layer) for layer in run.decoder] == [16, 4, 1]

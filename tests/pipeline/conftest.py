@@ -117,14 +117,20 @@ class Clone:
 
 
 def shrink(params: Any) -> None:
-    """Make a whole run as short as the schema allows, with two VAEs that differ in their posteriors."""
+    """Make a whole run as short as the schema allows.
+
+    Of its three VAEs two differ in their posteriors, and one has convolutions and sees intensities.
+    """
     params["device"] = "cpu"
     run = {**params["vae"]["l100"]}
     run |= {"encoder": [8], "latent": 2, "decoder": [8], "batch_size": 500, "epochs": 2}
     run |= {"shown_epochs": [0, 2], "planar_layers": 0, "seeds": [1, 2]}
     small = deepcopy(run) | {"planar_layers": 2}  # a copy, since YAML writes what stands twice as an alias
     del small["seeds"]
-    params["vae"] = {"l100": run, "small": small}
+    grey = deepcopy(small) | {"binarize": False, "planar_layers": 0, "batch_norm": True}
+    grey["encoder"] = [{"channels": 2, "kernel": 4, "stride": 4, "pool": 2}]
+    grey["decoder"] = [8, {"channels": 2, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4}]
+    params["vae"] = {"l100": run, "small": small, "grey": grey}
     params["data"]["sets"] = ["digits"]
     params["training"]["checkpoint_every"] = 1
     params["likelihood"]["importance_samples"] = 5

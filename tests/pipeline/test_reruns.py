@@ -8,24 +8,29 @@ is cheap it is run; test_experiments.py has a learning rate.
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
+REPO = Path(__file__).parents[2]
 SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
 L100 = {"train_vae@l100", "estimate_likelihood@l100", "draw_vae@l100"}
-ESTIMATES = {"estimate_likelihood@l100", "estimate_likelihood@small"}
-DRAWN_VAES = {"draw_vae@l100", "draw_vae@small"}
+GREY = {"train_vae@grey", "estimate_likelihood@grey", "draw_vae@grey"}
+VAES = SMALL | L100 | GREY
+ESTIMATES = {name for name in VAES if name.startswith("estimate")}
+DRAWN_VAES = {name for name in VAES if name.startswith("draw")}
 DIRAC = {"play_dirac", "draw_dirac"}
 PLANAR = {"train_planar@1", "train_planar@2"}
 MAPS = {"map_points", "draw_flow"}
 REALNVP = {"train_realnvp@realnvp_mnist", "draw_realnvp@realnvp_mnist"}
 THEORY = {"measure_theory", "draw_theory"}
 DRAWN = DRAWN_VAES | {"draw_dirac", "draw_flow", "draw_realnvp@realnvp_mnist", "draw_theory"}
-EVERY_RUN = SMALL | L100 | DIRAC | PLANAR | MAPS | REALNVP | THEORY
+EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY
 CHECK, REPORT = {"check_params"}, {"write_report"}
-FETCHED = {"fetch_data@digits"} | SMALL | L100 | REALNVP
+FETCHED = {"fetch_data@digits"} | VAES | REALNVP
 
 
 def reached(stages, changed):
@@ -80,6 +85,22 @@ def test_a_new_run_leaves_the_others_alone(reproduced):
         assert would_run(reproduced, reproduced.stages()) == CHECK | third | REPORT
 
 
+def test_the_readme_s_new_run(disturbed):
+    """Added as the README shows it, and run from data to figures."""
+    readme = (REPO / "README.md").read_text()
+    block = re.search(r"^```yaml\nvae:\n(  narrow:\n(?:    .*\n)+)```$", readme, re.MULTILINE)[1]
+    narrow = (
+        block.replace("epochs: 40", "epochs: 1").replace("[0, 1, 40]", "[0, 1]").replace("[1, 2, 3]", "[4]")
+    )
+    new = {f"{stage}@narrow" for stage in ("train_vae", "estimate_likelihood", "draw_vae")}
+    with disturbed.edited("params.yaml", "  small:\n", narrow + "  small:\n"):
+        assert disturbed.ran("repro", *sorted(new)) == CHECK | new
+        figures = {path.stem for path in (disturbed.root / "reports/figures/narrow").iterdir()}
+    for folder in ("models", "reports/runs", "reports/figures"):
+        shutil.rmtree(disturbed.root / folder / "narrow")
+    assert figures >= {"learning_curves", "samples", "reconstructions"}
+
+
 @pytest.mark.parametrize(
     ("value", "stages_of_k"),
     [([1, 2, 3], {"train_planar@3"}), ([2, 1], set()), ([2], set())],
@@ -98,8 +119,8 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("dirac/figures.py", {"draw_dirac"} | REPORT),
         ("vae/figures.py", DRAWN_VAES | REPORT),
         ("vae/likelihood.py", ESTIMATES | REPORT),
-        ("vae/observations.py", SMALL | L100 | REPORT),
-        ("vae/posterior.py", SMALL | L100 | THEORY | REPORT),
+        ("vae/observations.py", VAES | REPORT),
+        ("vae/posterior.py", VAES | THEORY | REPORT),
         ("vae/theory/measure.py", THEORY | REPORT),
         ("vae/theory_figures.py", {"draw_theory"} | REPORT),
         ("flow/planar.py", PLANAR | {"draw_flow"} | REPORT),
@@ -107,8 +128,8 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("flow/figures.py", {"draw_flow"} | REPORT),
         ("flow/realnvp.py", REALNVP | REPORT),
         ("flow/realnvp_figures.py", {"draw_realnvp@realnvp_mnist"} | REPORT),
-        ("bijections.py", SMALL | L100 | PLANAR | MAPS | REALNVP | THEORY | REPORT),
-        ("training/loop.py", SMALL | L100 | REALNVP | REPORT),
+        ("bijections.py", VAES | PLANAR | MAPS | REALNVP | THEORY | REPORT),
+        ("training/loop.py", VAES | REALNVP | REPORT),
         ("data/digits.py", FETCHED | REPORT),
         ("data/download.py", FETCHED | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("report/page.py", REPORT),

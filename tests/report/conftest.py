@@ -24,13 +24,19 @@ def records(verdicts):
     runs = {"l100": 0, "grey": 1, "same": 2, "same_planar": 3}
     return Records(
         vae={
-            run: vae_record(shift, 1 if run == "grey" else 3) for run, shift in {**runs, "stale": 9}.items()
+            run: vae_record(shift, 1, binary=False) if run == "grey" else vae_record(shift, 3)
+            for run, shift in {**runs, "stale": 9}.items()
         },
         realnvp={"rnvp": realnvp_record()},
         histories={
             **{
                 run: pd.DataFrame(
-                    {"seed": seed, "epoch": epoch, "valid_negative_elbo": value + 0.5 * (seed - 2)}
+                    {
+                        "seed": seed,
+                        "epoch": epoch,
+                        "train_negative_elbo": value - 1.0,
+                        "valid_negative_elbo": value + 0.5 * (seed - 2),
+                    }
                     for seed in (1, 2, 3)
                     for epoch, value in enumerate(curve, 1)
                 )
@@ -40,13 +46,17 @@ def records(verdicts):
         },
         seeds={
             "l100": pd.DataFrame({"seed": [1, 2, 3], "log_p": -97.0, "elbo": -102.0}),
-            "grey": pd.DataFrame({"seed": [5], "log_p": [-98.0], "elbo": [-103.0]}),
+            "grey": pd.DataFrame({"seed": [5], "test_negative_elbo": [103.0]}),
             "same": pd.DataFrame(
                 {"seed": [1, 2, 3], "log_p": [-95.0, -96.0, -95.5], "elbo": [-100.0, -102.0, -101.0]}
             ),
             "same_planar": pd.DataFrame(
                 {"seed": [2, 1, 4], "log_p": [-95.5, -94.5, -94.0], "elbo": [-100.0, -99.0, -98.0]}
             ),
+        },
+        figures={
+            **{run: ["learning_curves", "reconstructions", "samples"] for run in runs},
+            "same": ["codes", "learning_curves", "manifold", "reconstructions", "samples"],
         },
         flow=pd.DataFrame(row for layers in (8, 2) for row in planar_scores(layers)),
         maps=pd.DataFrame(

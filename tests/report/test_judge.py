@@ -39,6 +39,11 @@ def test_a_figure_may_be_off_by_the_tolerance_both_ways(facts, expected, toleran
     assert verdict(facts, claim("a", "r", "log_p", expected, tolerance)) == [[expected, -99.125, word]]
 
 
+@pytest.mark.parametrize(("limit", "word"), [(-99.0, "agrees"), (-99.125, "agrees"), (-99.25, "differs")])
+def test_a_limit_may_be_undercut(facts, limit, word):
+    assert verdict(facts, claim("a", "r", "log_p", limit, at_most=True)) == [[limit, -99.125, word]]
+
+
 @pytest.mark.parametrize(("expected", "word"), [("falls", "agrees"), ("does not fall", "differs")])
 def test_a_word_is_the_same_or_not(facts, expected, word):
     assert verdict(facts, claim("a", "r", "word", expected)) == [[expected, "falls", word]]

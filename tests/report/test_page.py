@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from regen.report import dirac, flow, theory, vae
+from regen.report import dirac, flow, posteriors, theory, vae
 from regen.report.claims import Claims, judge
 from regen.report.page import claims_markdown, page
 
@@ -18,12 +18,16 @@ def write(params, records):
     """Return a function that makes the whole page of some claims and verdicts."""
 
     def text(claims, judged):
-        posteriors = {
-            pair: vae.posterior_table(*(records.seeds[run] for run in pair)) for pair in vae.twins(params)
-        }
+        pairs = "".join(
+            posteriors.posterior_section(
+                pair, posteriors.posterior_table(*(records.seeds[run] for run in pair))
+            )
+            for pair in posteriors.twins(params)
+        )
+        vaes, codes = vae.vae_table(params, records, claims), vae.codes_table(params, records)
         planar = flow.planar_table(records.flow, claims)
         sections = [
-            vae.vae_section(params, vae.vae_table(params, records, claims), posteriors),
+            vae.vae_section(params, records, vaes, codes, pairs),
             flow.flow_section(params, records, planar, flow.realnvp_table(params, records, claims)),
             theory.theory_section(records),
             dirac.dirac_section(params, dirac.dirac_table(records.dirac, claims)),
@@ -95,15 +99,14 @@ def test_without_claims(write, judged):
     assert not re.search(r"\b(nan|none|inf)\b", text, re.IGNORECASE)
 
 
-def test_every_figure_of_every_run_is_shown(text):
+def test_every_figure_of_every_run_is_shown(text, records):
     shown = re.findall(r'!\[[^\]]+\]\(([^)]+)\)|<img src="([^"]+)" alt="[^"]+"', text)
-    vaes = ("l100", "grey", "same", "same_planar")
     planar = [
         f"{a}_{b}{c}" for a in ("samples", "density") for b in ("arcs", "sine") for c in ("", "_samples")
     ]
     assert sorted(one or other for one, other in shown) == sorted(
         [
-            *(f"figures/{run}/{name}.png" for run in vaes for name in vae.FIGURES),
+            *(f"figures/{run}/{name}.png" for run, names in records.figures.items() for name in names),
             *(f"figures/rnvp/{name}.png" for name in flow.REALNVP_FIGURES),
             *(f"figures/flow/{name}.png" for name in [*planar, "losses", "maps"]),
             *(f"figures/theory/{name}.png" for name in ("rate", "dimensions", "gradients")),

@@ -18,6 +18,7 @@ def test_what_was_written_is_read(params, records):
     assert found.vae == {run: kinds for run, kinds in records.vae.items() if run != "stale"}
     assert found.realnvp == records.realnvp
     assert found.theory == records.theory
+    assert found.figures == records.figures
     for name in ("flow", "maps", "dirac"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(records, name), check_dtype=False)
     for name in ("histories", "seeds", "theory_tables"):

@@ -1,21 +1,19 @@
 import math
 
-import pandas as pd
 import pytest
 
 from regen import artifacts
 from regen.report.vae import (
     METRICS,
-    posterior_markdown,
-    posterior_table,
-    twins,
+    bound_holds,
+    codes_markdown,
+    codes_table,
     vae_facts,
     vae_markdown,
     vae_metrics,
     vae_section,
     vae_table,
 )
-from report.made_up import RUN
 
 
 @pytest.fixture
@@ -24,8 +22,13 @@ def table(params, records, claims):
 
 
 @pytest.fixture
-def paired(records):
-    return posterior_table(records.seeds["same"], records.seeds["same_planar"])
+def codes(params, records):
+    return codes_table(params, records)
+
+
+@pytest.fixture
+def section(params, records, table, codes):
+    return vae_section(params, records, table, codes, "(pairs)")
 
 
 def test_a_row_a_run_of_params_in_their_order(table):
@@ -47,6 +50,7 @@ def test_our_figures_beside_the_reports(table):
         "valid_negative_elbo": 102.25,
         "valid_negative_elbo_deviation": 0.125,
         "report_valid_negative_elbo": 102.0,
+        "test_negative_elbo": 102.875,
         "test_log_p": -97.125,
         "test_log_p_deviation": 0.0625,
         "standard_error": 0.51234,
@@ -61,96 +65,80 @@ def test_our_figures_beside_the_reports(table):
 def test_what_no_report_claims_is_empty(table, tmp_path):
     artifacts.write_csv(tmp_path / "vae.csv", table)
     row = (tmp_path / "vae.csv").read_text().split("\n")[2]
-    assert row == "grey,mnist,7,1,103.25,,,-98.125,,0.51234,,9,3.25,250,"
+    assert row == "grey,mnist,7,1,103.25,,,103.875,,,,,,,250,"
 
 
 def test_rows_for_readers(table, rows):
     ours = [", ".join(row) for row in rows(vae_markdown(table))]
     assert ours[:3] == [
-        "l100, digits (binarized), 7, 3, 102.25 ± 0.12, 102, -97.12 ± 0.06, 0.512, -95.59, 9, 3.25, 250, "
-        "binarized_mnist",
-        "grey, mnist, 7, 1, 103.25, , -98.12, 0.512, , 9, 3.25, 250, ",  # one seed: no deviation
-        "same, binarized_mnist, 7, 3, 104.25 ± 0.12, 100, -99.12 ± 0.06, 0.512, -99, 9, 3.25, 250, "
+        "l100, digits (binarized), 7, 3, 102.25 ± 0.12, 102, 102.88, -97.12 ± 0.06, 0.512, -95.59, 9, 3.25, "
+        "250, binarized_mnist",
+        "grey, mnist, 7, 1, 103.25, , 103.88, , , , , , 250, ",  # one seed: no deviation
+        "same, binarized_mnist, 7, 3, 104.25 ± 0.12, 100, 104.88, -99.12 ± 0.06, 0.512, -99, 9, 3.25, 250, "
         "binarized_mnist",
     ]
 
 
-def test_figures_made_on_other_data_are_told_of(params, table):
-    (note,) = [line for line in vae_section(params, table, {}).split("\n") if "Not the report's data" in line]
-    assert "`l100` on digits (binarized) (the report: binarized_mnist). Don't compare" in note
-    assert "same" not in note  # made on the report's data
-    assert "grey" not in note  # not in any report
+def note(section, start):
+    lines = [line for line in section.split("\n") if line.startswith(f"**{start}")]
+    return lines[0] if lines else ""
 
 
-def test_no_note_where_all_is_made_on_the_reports_data(params, records, claims):
+def test_figures_made_on_other_data_are_told_of(section):
+    told = note(section, "Not the report's data")
+    assert "`l100` on digits (binarized) (the report: binarized_mnist). Don't compare" in told
+    assert "same" not in told  # made on the report's data
+    assert "grey" not in told  # not in any report
+
+
+def test_the_bound_of_intensities_is_told_apart(section):
+    assert "`grey`. A Bernoulli likelihood is not one of bytes" in note(section, "Intensities")
+    assert "l100" not in note(section, "Intensities")
+
+
+def test_no_note_where_there_is_nothing_to_note(params, records, claims):
     alone = params.model_copy(update={"vae": {"same": params.vae["same"]}})
-    assert "Not the report's data" not in vae_section(alone, vae_table(alone, records, claims), {})
+    table, codes = vae_table(alone, records, claims), codes_table(alone, records)
+    assert "**" not in vae_section(alone, records, table, codes, "")
 
 
-# ---- two posteriors --------------------------------------------------------------------------------------
+def test_validation_on_test_images_is_told_of(params, records, table, codes):
+    run = params.vae["grey"].model_copy(update={"data": "cifar10"})
+    changed = params.model_copy(update={"vae": {**params.vae, "grey": run}})
+    text = vae_section(changed, records, table, codes, "")
+    assert note(text, "Validated on the test images").endswith(": `grey`.")
 
 
-def test_differences_by_hand(paired):
-    """Seeds 1 and 2 are in both: ELBO +1, +2; log p +0.5, +0.5; gap 4.5 - 5 and 4.5 - 6."""
-    assert paired["score"].tolist() == ["ELBO", "log p(x)", "gap"]
-    assert paired["difference"].tolist() == pytest.approx([1.5, 0.5, -1.0])
-    # of two values a and b the standard deviation is |a - b| / sqrt 2, the mean's error |a - b| / 2
-    assert paired["standard_error"].tolist() == pytest.approx([0.5, 0.0, 0.5])
-    assert paired["pairs"].tolist() == [2, 2, 2]
-    assert paired["gaussian"].tolist() == pytest.approx([-101.0, -95.5, 5.5])
-    assert paired["planar"].tolist() == pytest.approx([-99.0, -14 / 3 - 90, 99 - 14 / 3 - 90])
+def test_the_figures_that_there_are(section):
+    shown = [line for line in section.split("\n") if line.startswith("![same:")]
+    names = ["learning_curves", "samples", "reconstructions", "manifold", "codes"]
+    assert shown == [f"![same: {name}](figures/same/{name}.png)" for name in names]
+    assert "figures/l100/manifold.png" not in section
+    assert section.index("(pairs)") < section.index("### l100")
 
 
-@pytest.mark.parametrize(("seeds", "pairs", "difference"), [([1], 1, "1"), ([9], 0, "")])
-def test_too_few_pairs_for_an_error(records, rows, seeds, pairs, difference):
-    planar = pd.DataFrame({"seed": seeds, "log_p": -94.5, "elbo": -99.0})
-    table = posterior_table(records.seeds["same"], planar)
-    assert table["standard_error"].isna().all()
-    assert rows(posterior_markdown(table))[0] == ["ELBO", "-101", "-99", difference, "", str(pairs)]
-
-
-def test_twins_of_params(params):
-    assert twins(params) == [("same", "same_planar")]
+def test_rows_on_codes(codes, rows):
+    ours = [", ".join(row) for row in rows(codes_markdown(codes))]
+    assert ours[:2] == [
+        "l100, 123, 2, 1, no, 80.50, 22.38, 0.0156, 5.75, 0.25",
+        "grey, 123, 2, 1, no, 80.50, 23.38, 0.0156, , ",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("changes", "pairs"),
+    ("gaps", "expected"),
     [
-        ({}, [("a", "b")]),
-        ({"planar_layers": 1}, [("a", "b")]),
-        ({"seeds": [9]}, [("a", "b")]),
-        ({"seeds": None}, [("a", "b")]),
-        ({"planar_layers": 0}, []),
-        ({"data": "mnist"}, []),
-        ({"binarize": False}, []),
-        ({"epochs": 8}, []),
-        ({"latent": 3}, []),
-        ({"encoder": [9]}, []),
-        ({"decoder": [8, 8]}, []),
-        ({"learning_rate": 2e-3}, []),
-        ({"batch_size": 32}, []),
-        ({"activation": "relu"}, []),
-        ({"logit_shift": 0.0}, []),
+        ((5.75, 5.75, 5.75), "on every run"),
+        ((-0.4, 5.75, 0.1), "on every run"),  # within two standard errors of 0.25
+        ((-0.6, 5.75, -9.0), "not on l100, same_planar"),
+        ((5.75, "not finite", 5.75), "not on same"),
     ],
 )
-def test_twins_are_alike_in_all_else(params, changes, pairs):
-    a = type(params.vae["l100"]).model_validate(RUN)
-    b = type(a).model_validate({**RUN, "planar_layers": 8, **changes})
-    assert twins(params.model_copy(update={"vae": {"a": a, "b": b}})) == pairs
-    assert twins(params.model_copy(update={"vae": {"b": b, "a": a}})) == pairs
-
-
-def test_one_gaussian_is_compared_with_each_depth(params):
-    deeper = params.vae["same_planar"].model_copy(update={"planar_layers": 16})
-    runs = {**params.vae, "deeper": deeper}
-    pairs = twins(params.model_copy(update={"vae": runs}))
-    assert pairs == [("same", "same_planar"), ("same", "deeper")]
-
-
-def test_the_section_shows_the_pair(params, table, paired):
-    text = vae_section(params, table, {("same", "same_planar"): paired})
-    assert "### same_planar: a planar posterior against same's Gaussian" in text
-    assert posterior_markdown(paired) in text
+def test_where_the_bound_holds(records, section, gaps, expected):
+    for run, gap in zip(("l100", "same", "same_planar"), gaps, strict=True):
+        records.vae[run]["likelihood"]["gap"] = gap
+    assert bound_holds(records) == expected
+    assert "and hold so on every run" in section
 
 
 # ---- claims and metrics ----------------------------------------------------------------------------------
@@ -158,11 +146,14 @@ def test_the_section_shows_the_pair(params, table, paired):
 
 def test_what_claims_may_ask_for(params, records):
     facts = vae_facts(params, records)
-    assert list(facts) == ["l100", "grey", "same", "same_planar"]
+    assert list(facts) == ["vae", "l100", "grey", "same", "same_planar"]
+    assert facts["vae"].metrics == {"bound": "on every run"}
     assert facts["l100"].settings == {"data": "digits (binarized)", "epochs": 7, "importance_samples": 9}
     assert facts["same"].metrics["log_p"] == -99.125
     assert facts["same"].metrics["valid_negative_elbo"] == 104.25
     # the mean over seeds 1 to 3, which are half a nat apart
+    assert facts["l100"].metrics["best_valid_negative_elbo"] == pytest.approx(102.25)
+    assert facts["l100"].metrics["generalisation"] == "close"
     curve = facts["l100"].metrics["valid_negative_elbo_curve"]
     assert curve == pytest.approx([130.0, 110.0, 105.5, 104.0, 103.0, 102.5, 102.25])
 
@@ -174,17 +165,16 @@ def test_metrics_are_those_of_the_runs_of_params(params, records):
         "train_negative_elbo": 102.0,
         "valid_negative_elbo": 103.25,
         "valid_kl": 22.0,
-        "log_p": -98.125,
-        "log_p_standard_error": 0.51234,
-        "elbo": -103.5,
-        "effective_sample_size": 3.25,
+        "test_negative_elbo": 103.875,
+        "active_units": 1,
+        "collapsed": "no",
     }
-    assert set(content["grey"]) == {key for keys in METRICS.values() for key in keys}
+    assert set(content["l100"]) == {key for keys in METRICS.values() for key in keys}
 
 
 def test_a_run_that_went_wrong_has_words(params, records, claims, rows):
     word = artifacts.metric(math.nan)
-    records.vae["grey"]["likelihood"]["log_p"] = word
-    assert vae_metrics(params, records)["grey"]["log_p"] == "not finite"
-    cells = rows(vae_markdown(vae_table(params, records, claims)))[1]
+    records.vae["same"]["likelihood"]["log_p"] = word
+    assert vae_metrics(params, records)["same"]["log_p"] == "not finite"
+    cells = rows(vae_markdown(vae_table(params, records, claims)))[2]
     assert "not finite" in cells

@@ -1,15 +1,23 @@
+from math import prod
+from pathlib import Path
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from regen.artifacts import write_tensors
+from regen.data.catalog import DATASETS
 from regen.data.images import Images
 from regen.errors import InputError
+from regen.params import read_params
+from regen.sections import Conv
 from regen.vae.networks import build_vae, load_vae
 from regen.vae.observations import observations, scale
 from regen.vae.posterior import DiagonalGaussian
 from vae.small import L100, SMALL, vae_of
 
 SHAPE = (1, 28, 28)
+REPO = Path(__file__).parents[2]
 
 
 def test_l100_has_the_report_s_size():
@@ -179,3 +187,73 @@ def test_other_observations_are_the_intensities(every_intensity):
     assert torch.equal(seen, before.flatten(1))
     torch.testing.assert_close(scale(seen).double(), before.flatten(1).double() / 255, rtol=1e-6, atol=0)
     assert torch.equal(every_intensity.pixels, before)
+
+
+def conv(channels, kernel, **others):
+    return Conv(channels=channels, kernel=kernel, **others)
+
+
+CONV = {
+    "encoder": [conv(4, 3, padding=1, pool=2), conv(5, 2, stride=2), 6],
+    "decoder": [7, conv(3, 2), conv(2, 3), conv(2, 2, stride=2)],
+}
+
+
+@pytest.mark.parametrize("profile", ["quick", "paper"])
+def test_every_run_of_the_profiles_can_be_built(profile):
+    for run in read_params(REPO / f"profiles/{profile}.yaml").vae.values():
+        shape = DATASETS[run.data].shape
+        vae = build_vae(run, shape).eval()
+        x = torch.rand(2, prod(shape))
+        assert vae.decode(vae.centre(x)).shape == x.shape
+
+
+@pytest.mark.parametrize(("name", "count"), [("vu_mnist", 1_079_600), ("vu_imagenette", 4_348_547)])
+def test_the_reports_parameter_counts(name, count):
+    run = read_params(REPO / "profiles/paper.yaml").vae[name]
+    vae = build_vae(run, DATASETS[run.data].shape)
+    assert sum(parameter.numel() for parameter in vae.parameters()) == count
+
+
+def test_convolutions_give_what_torch_gives_by_hand():
+    vae = vae_of((2, 8, 8), gain=2.0, **CONV).eval()
+    x, z = torch.rand(3, 2 * 64), torch.randn(3, 2)
+    first, second, linear, code = (layer for layer in vae.encoder if list(layer.parameters()))
+    h = F.max_pool2d(F.elu(first(x.reshape(3, 2, 8, 8))), 2)
+    h = F.elu(second(h))
+    assert h.shape == (3, 5, 2, 2)
+    expected = code(F.elu(linear(h.reshape(3, -1))))
+    torch.testing.assert_close(vae.encoder(x), expected)
+
+    linear, *convolutions, last = (layer for layer in vae.decoder if list(layer.parameters()))
+    h = F.elu(linear(z)).reshape(3, 7, 1, 1)
+    for layer in convolutions:
+        h = F.elu(layer(h))
+    assert h.shape == (3, 2, 4, 4)
+    torch.testing.assert_close(vae.decode(z), last(h).reshape(3, -1))
+
+
+@pytest.mark.parametrize("changes", [{}, CONV, CONV | {"batch_norm": True}], ids=["mlp", "conv", "norm"])
+def test_several_codes_of_an_image_are_decoded_as_each_alone(changes):
+    vae = vae_of((2, 8, 8), **changes).eval()
+    z = torch.randn(4, 3, 2)
+    torch.testing.assert_close(vae.decode(z), torch.stack([vae.decode(each) for each in z]))
+    assert vae.decode(z[0, 0]).shape == (128,)
+
+
+def test_batch_norm_and_dropout_follow_hidden_layers_alone():
+    vae = vae_of((2, 8, 8), batch_norm=True, dropout=0.25, **CONV)
+    kinds = [[type(layer).__name__ for layer in network] for network in (vae.encoder, vae.decoder)]
+    norms = [sum("BatchNorm" in kind for kind in each) for each in kinds]
+    assert norms == [3, 3]
+    assert [each.count("Dropout") for each in kinds] == [3, 3]
+    assert kinds[0][1:6] == ["Conv2d", "BatchNorm2d", "ELU", "Dropout", "MaxPool2d"]
+    assert kinds[0][-1] == "Linear"
+    assert kinds[1][-2:] == ["ConvTranspose2d", "Flatten"]
+    assert vae.encoder[4].p == 0.25
+
+
+def test_the_shift_moves_a_convolution_s_logits_too():
+    plain, shifted = (vae_of((2, 8, 8), logit_shift=shift, **CONV) for shift in (0.0, -5.0))
+    z = torch.randn(10, 2)
+    torch.testing.assert_close(shifted.decode(z), plain.decode(z) - 5, rtol=0, atol=1e-5)

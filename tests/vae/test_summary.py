@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from regen.vae.likelihood import LogLikelihood, by_seed, estimate, stack, standard_error, summarise, summary
+from regen.vae.likelihood import LogLikelihood, by_seed, estimate, standard_error, summarise, summary, tensors
 from vae.small import random_images, vae_of
 
 
@@ -106,8 +106,8 @@ def test_seeds_that_agree_have_no_deviation(results):
 
 
 def test_seeds_stand_in_their_order(results):
-    assert stack(results, "log_p").tolist() == [[1, 2, 4, 9], [5, 6, 8, 9]]
-    assert stack(results, "ess").shape == (2, 4)
+    assert tensors(results)["log_p"].tolist() == [[1, 2, 4, 9], [5, 6, 8, 9]]
+    assert tensors(results)["ess"].shape == (2, 4)
     table = by_seed(results)
     assert table.to_dict("list") == {"seed": [7, 3], "log_p": [4.0, 7.0], "elbo": [0.0, 0.0]}
 

@@ -32,6 +32,8 @@ class Claim:
     better: Literal["lower", "higher"] = "lower"
     what: str = ""
     tolerance: float = 0.0
+    at_most: bool = False
+    """Whether `expected` is a limit, which ours must not exceed."""
     given: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,11 @@ class Claims:
         """Return the report's figure or wording, or None."""
         claim = self.find(run, metric)
         return claim.expected if claim else None
+
+    def data(self, run: str) -> str | None:
+        """Return the data on which a report made what it claims of a run, or None."""
+        about = (claim.given for claim in self.claims if run in (claim.run, *claim.runs))
+        return next((given["data"] for given in about if "data" in given), None)
 
 
 def read_claims(path: Path) -> Claims:
@@ -109,7 +116,7 @@ def _compared(claim: Claim, facts: Facts) -> tuple[Any, Any, bool]:
         ours, expected = max(zip(ours, expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
     if isinstance(expected, str) or isinstance(ours, str):
         return ours, expected, ours == expected
-    return ours, expected, abs(ours - expected) <= claim.tolerance
+    return ours, expected, ours <= expected if claim.at_most else abs(ours - expected) <= claim.tolerance
 
 
 def _ordered(claim: Claim, facts: list[Facts]) -> tuple[str, str, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,6 +29,8 @@ class Records:
     """A row an epoch; of the VAEs, a row a seed and epoch."""
     seeds: Mapping[str, pd.DataFrame]
     """Of the VAEs: log p and ELBO of the test images, a row a seed."""
+    figures: Mapping[str, Sequence[str]]
+    """Of the VAEs: the names of the figures that there are, which depend on latent space and labels."""
     flow: pd.DataFrame
     """The planar flows: a row a run and seed."""
     maps: pd.DataFrame
@@ -47,6 +49,10 @@ class Records:
                 run: artifacts.read_csv(artifacts.history_file(run)) for run in (*params.vae, *params.realnvp)
             },
             seeds={run: artifacts.read_csv(artifacts.seeds_file(run)) for run in params.vae},
+            figures={
+                run: sorted(path.stem for path in artifacts.figures_dir(run).glob("*.png"))
+                for run in params.vae
+            },
             flow=pd.concat(
                 [artifacts.read_csv(artifacts.planar_scores_file(k)) for k in params.flow.layers],
                 ignore_index=True,

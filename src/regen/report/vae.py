@@ -1,4 +1,4 @@
-"""The VAEs in the report: their table, the posteriors side by side, what claims and metrics may ask for."""
+"""The VAEs in the report: their tables, their figures, what claims and metrics may ask for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from regen.artifacts import metric
+from regen.data.catalog import DATASETS
 from regen.params import Params
+from regen.report import curves
 from regen.report.claims import Claims, Facts
 from regen.report.markdown import markdown, spread
 from regen.report.records import Records
@@ -19,6 +20,7 @@ HEADINGS = {
     "seeds": "seeds",
     "valid_negative_elbo": "valid -ELBO",
     "report_valid_negative_elbo": "(report)",
+    "test_negative_elbo": "test -ELBO",
     "test_log_p": "test log p(x)",
     "standard_error": "s.e.",
     "report_test_log_p": "(report)",
@@ -27,19 +29,33 @@ HEADINGS = {
     "test_images": "test images",
     "report_data": "(report's data)",
 }
-POSTERIOR_HEADINGS = {
-    "score": "test images, nats",
-    "gaussian": "Gaussian posterior",
-    "planar": "planar posterior",
-    "difference": "difference",
-    "standard_error": "s.e.",
-    "pairs": "pairs of seeds",
+CODE_HEADINGS = {
+    "run": "run",
+    "parameters": "parameters",
+    "latent": "dimensions of z",
+    "active_units": "active",
+    "collapsed": "collapsed",
+    "reconstruction": "reconstruction error, nats",
+    "kl": "KL, nats",
+    "squared_error": "squared error a pixel",
+    "gap": "log p - ELBO, nats",
+    "gap_standard_error": "s.e.",
 }
-FIGURES = ("learning_curves", "samples", "reconstructions")
+FIGURES = ("learning_curves", "samples", "reconstructions", "manifold", "codes", "interpolation")
 METRICS = {
     "training": ("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
-    "likelihood": ("log_p", "log_p_standard_error", "elbo", "effective_sample_size"),
+    "likelihood": (
+        "test_negative_elbo",
+        "active_units",
+        "collapsed",
+        "log_p",
+        "log_p_standard_error",
+        "elbo",
+        "effective_sample_size",
+    ),
 }
+PLATEAU_EPOCH, PROGRESS_EPOCH = 30, 10
+"""After which the reports' validation loss is flat, and their samples show digits."""
 
 SECTION = """\
 ## Variational autoencoders
@@ -49,16 +65,14 @@ SECTION = """\
 Nats an image, means over the seeds (± standard deviation); ESS: effective sample size of the K importance
 weights; s.e.: standard error over the test images.{note}
 
+What the codes of the test images tell: a dimension of z is active where its code varies over the images
+(variance above 0.01), and the posterior has collapsed where not one is. The squared error is that of the
+reconstruction from the posterior's centre, of intensities between 0 and 1. The ELBO must not exceed log p(x):
+the two are estimated from independent samples, and hold so {bound}.
+
+{codes}
+
 {posteriors}{figures}
-"""
-POSTERIORS = """\
-### {planar}: a planar posterior against {gaussian}'s Gaussian
-
-{table}
-
-The bound is the mean of the K log-weights; the gap is log p(x) - ELBO. Differences are of runs with the same
-seed, s.e. the standard error of their mean.
-
 """
 
 
@@ -67,7 +81,6 @@ def vae_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
     rows = []
     for name, run in params.vae.items():
         training, likelihood = records.vae[name]["training"], records.vae[name]["likelihood"]
-        claim = claims.find(name, "log_p")
         rows.append(
             {
                 "run": name,
@@ -77,14 +90,15 @@ def vae_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
                 "valid_negative_elbo": training["valid_negative_elbo"],
                 "valid_negative_elbo_deviation": training.get("valid_negative_elbo_deviation"),
                 "report_valid_negative_elbo": claims.expected(name, "valid_negative_elbo"),
-                "test_log_p": likelihood["log_p"],
+                "test_negative_elbo": likelihood["test_negative_elbo"],
+                "test_log_p": likelihood.get("log_p"),
                 "test_log_p_deviation": likelihood.get("log_p_deviation"),
-                "standard_error": likelihood["log_p_standard_error"],
-                "report_test_log_p": claim and claim.expected,
-                "importance_samples": likelihood["importance_samples"],
-                "effective_sample_size": likelihood["effective_sample_size"],
+                "standard_error": likelihood.get("log_p_standard_error"),
+                "report_test_log_p": claims.expected(name, "log_p"),
+                "importance_samples": likelihood.get("importance_samples"),
+                "effective_sample_size": likelihood.get("effective_sample_size"),
                 "test_images": likelihood["images"],
-                "report_data": claim and claim.given.get("data"),
+                "report_data": claims.data(name),
             }
         )
     return pd.DataFrame(rows)
@@ -93,103 +107,127 @@ def vae_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
 def vae_markdown(table: pd.DataFrame) -> str:
     """Return the VAE table for readers."""
     shown = table.copy()
+    shown["test_negative_elbo"] = [spread(value, None, 2) for value in table["test_negative_elbo"]]
     for name in ("valid_negative_elbo", "test_log_p"):
         pairs = zip(table[name], table[f"{name}_deviation"], strict=True)
         shown[name] = [spread(mean, deviation, 2) for mean, deviation in pairs]
     return markdown(shown, HEADINGS)
 
 
-def twins(params: Params) -> list[tuple[str, str]]:
-    """Return the pairs of runs that differ in planar maps after the Gaussian alone: without, with."""
-    changes = {"planar_layers": 0, "seeds": None}
-    return [
-        (plain, name)
-        for name, run in params.vae.items()
-        for plain, other in params.vae.items()
-        if run.planar_layers > 0 == other.planar_layers
-        and run.model_copy(update=changes) == other.model_copy(update=changes)
-    ]
-
-
-def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFrame:
-    """Return ELBO, log p and their gap of two runs, paired by seed: difference and standard error.
-
-    Both tables have a row a seed, with log_p and elbo.
-    """
+def codes_table(params: Params, records: Records) -> pd.DataFrame:
+    """Return one row a VAE run: how much of z it uses, how well it reconstructs, how tight its bound is."""
     rows = []
-    plain, mapped = (  # a word, 'not finite', is no number: that seed makes no pair
-        table.set_index("seed")
-        .apply(pd.to_numeric, errors="coerce")
-        .assign(gap=lambda scores: scores.log_p - scores.elbo)
-        for table in (gaussian, planar)
-    )
-    for score, name in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("gap", "gap")):
-        difference = (mapped[score] - plain[score]).dropna()
+    for name, run in params.vae.items():
+        training, scores = records.vae[name]["training"], records.vae[name]["likelihood"]
         rows.append(
             {
-                "score": name,
-                "gaussian": metric(float(plain[score].mean(skipna=False))),
-                "planar": metric(float(mapped[score].mean(skipna=False))),
-                "difference": difference.mean(),
-                "standard_error": difference.sem(),
-                "pairs": len(difference),
+                "run": name,
+                "parameters": str(training["parameters"]),
+                "latent": run.latent,
+                "active_units": scores["active_units"],
+                "collapsed": scores["collapsed"],
+                "reconstruction": scores["test_reconstruction"],
+                "kl": scores["test_kl"],
+                "squared_error": scores["squared_error"],
+                "gap": scores.get("gap"),
+                "gap_standard_error": scores.get("gap_standard_error"),
             }
         )
     return pd.DataFrame(rows)
 
 
-def posterior_markdown(table: pd.DataFrame) -> str:
-    """Return the table of two posteriors for readers."""
-    return markdown(table, POSTERIOR_HEADINGS)
+def codes_markdown(table: pd.DataFrame) -> str:
+    """Return the table of codes and reconstructions for readers."""
+    return markdown(table, CODE_HEADINGS)
 
 
-def vae_section(params: Params, table: pd.DataFrame, posteriors: dict[tuple[str, str], pd.DataFrame]) -> str:
-    """Return the VAEs' part of the page."""
-    compared = [
-        POSTERIORS.format(gaussian=plain, planar=planar, table=posterior_markdown(each))
-        for (plain, planar), each in posteriors.items()
+def bound_holds(records: Records) -> str:
+    """Return on which runs the ELBO is at most log p(x), to within two standard errors."""
+    scored = {run: kinds["likelihood"] for run, kinds in records.vae.items() if "gap" in kinds["likelihood"]}
+    broken = [
+        run
+        for run, scores in scored.items()
+        if isinstance(scores["gap"], str) or scores["gap"] < -2 * float(scores["gap_standard_error"])
     ]
+    if not scored:
+        return "on no run: none has a log p(x)"
+    return f"not on {', '.join(broken)}" if broken else "on every run"
+
+
+def vae_section(
+    params: Params, records: Records, table: pd.DataFrame, codes: pd.DataFrame, posteriors: str
+) -> str:
+    """Return the VAEs' part of the page; `posteriors` is that on pairs of them."""
     images = [
-        f"### {run}\n\n" + "\n".join(f"![{run}: {name}](figures/{run}/{name}.png)" for name in FIGURES)
+        f"### {run}\n\n"
+        + "\n".join(
+            f"![{run}: {name}](figures/{run}/{name}.png)" for name in FIGURES if name in records.figures[run]
+        )
         for run in params.vae
     ]
     return SECTION.format(
         table=vae_markdown(table),
-        note=_note(table),
-        posteriors="".join(compared),
+        note="".join(_notes(params, table)),
+        codes=codes_markdown(codes),
+        bound=bound_holds(records),
+        posteriors=posteriors,
         figures="\n\n".join(images),
     )
 
 
-def _note(table: pd.DataFrame) -> str:
+def _notes(params: Params, table: pd.DataFrame) -> list[str]:
+    notes = []
+    if grey := [f"`{name}`" for name, run in params.vae.items() if not run.sees_binary]:
+        notes.append(
+            f"\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: the "
+            "bound tells such runs apart, and no log p(x) is given."
+        )
+    if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
+        notes.append(f"\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
     other = [
         f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
         for _, row in table.iterrows()
         if isinstance(row["report_data"], str) and row["report_data"] != row["data"]
     ]
-    if not other:
-        return ""
-    return f"\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
+    if other:
+        notes.append(
+            f"\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
+        )
+    return notes
 
 
 def vae_facts(params: Params, records: Records) -> dict[str, Facts]:
-    """Return what claims may ask for of each VAE."""
-    facts = {}
+    """Return what claims may ask for of each VAE, and of all of them as `vae`."""
+    facts = {"vae": Facts({}, {"bound": bound_holds(records)})}
     for name, run in params.vae.items():
         training, likelihood = records.vae[name]["training"], records.vae[name]["likelihood"]
         settings = {
             "data": run.data_label,
             "epochs": training["epochs"],
-            "importance_samples": likelihood["importance_samples"],
+            "importance_samples": likelihood.get("importance_samples"),
         }
-        curve = records.histories[name].groupby("epoch")["valid_negative_elbo"].mean().tolist()
-        facts[name] = Facts(settings, {**training, **likelihood, "valid_negative_elbo_curve": curve})
+        means = records.histories[name].groupby("epoch").mean()
+        train, valid = (means[f"{split}_negative_elbo"].tolist() for split in ("train", "valid"))
+        seen = {
+            "valid_negative_elbo_curve": valid,
+            "best_valid_negative_elbo": min(valid),
+            "shape": curves.shape(valid),
+            "generalisation": curves.generalisation(train, valid),
+            "plateau": curves.plateau(train, valid, PLATEAU_EPOCH),
+            "progress": curves.progress(valid, PROGRESS_EPOCH),
+        }
+        facts[name] = Facts(settings, {**training, **likelihood, **seen})
     return facts
 
 
 def vae_metrics(params: Params, records: Records) -> dict[str, Any]:
     """Return what `dvc metrics` follows of each VAE."""
     return {
-        name: {key: records.vae[name][kind][key] for kind, keys in METRICS.items() for key in keys}
+        name: {
+            key: records.vae[name][kind][key]
+            for kind, keys in METRICS.items()
+            for key in keys
+            if key in records.vae[name][kind]
+        }
         for name in params.vae
     }

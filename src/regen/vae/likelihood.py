@@ -155,7 +155,7 @@ def summary(results: Mapping[int, LogLikelihood], importance_samples: int) -> di
     The standard error is over the images, of the estimates' mean over the seeds; of several seeds the
     standard deviation of their means stands beside it.
     """
-    log_p, bound, ess = (stack(results, term) for term in ("log_p", "elbo", "ess"))
+    log_p, bound, ess = tensors(results).values()
     deviations = {
         f"{name}_deviation": metric(float(values.mean(1).std()))
         for name, values in (("log_p", log_p), ("elbo", bound))
@@ -173,9 +173,12 @@ def summary(results: Mapping[int, LogLikelihood], importance_samples: int) -> di
     }
 
 
-def stack(results: Mapping[int, LogLikelihood], term: str) -> Tensor:
-    """Return one term of the estimates by seed as (S, N)."""
-    return torch.stack([getattr(result, term) for result in results.values()])
+def tensors(results: Mapping[int, LogLikelihood]) -> dict[str, Tensor]:
+    """Return the estimates `log_p`, `elbo` and `ess` of each seed and image: (S, N) each."""
+    return {
+        term: torch.stack([getattr(result, term) for result in results.values()])
+        for term in ("log_p", "elbo", "ess")
+    }
 
 
 def by_seed(results: Mapping[int, LogLikelihood]) -> pd.DataFrame:

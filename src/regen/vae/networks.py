@@ -54,8 +54,8 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the logits of the pixels, (..., latent) -> (..., D)."""
-        logits: Tensor = self.decoder(z.flatten(0, -2))  # convolutions take one leading axis
-        return logits.unflatten(0, z.shape[:-1])
+        logits: Tensor = self.decoder(z.reshape(-1, self.latent))  # convolutions take one leading axis
+        return logits.reshape(*z.shape[:-1], -1)
 
 
 def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
