@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import dirac, flow, vae
+from benchmarks import dirac, figures, flow, vae, vae_images
 from benchmarks.timing import HEADING, Timing, compare
 from regen.environment import environment
 from regen.training.device import select_device
@@ -30,7 +30,7 @@ def main() -> None:
     )
     print()
     print(HEADING)
-    for measure in (vae.measure, dirac.measure, flow.measure, measure_nothing):
+    for measure in (vae.measure, vae_images.measure, figures.measure, dirac.measure, flow.measure, measure_nothing):
         for timing in measure():
             print(timing.row(), flush=True)
 

@@ -3,9 +3,15 @@
 import typer
 
 from regen import artifacts, stage
-from regen.params import read_params
+from regen.params import Params, read_params
+from regen.sections.base import FigureFiles
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+def files_of(params: Params) -> FigureFiles:
+    """Return how figures are written, without what those of the VAEs show."""
+    return FigureFiles(dpi=params.figures.dpi, formats=params.figures.formats)
 
 
 @app.command()
@@ -25,8 +31,9 @@ def vae(name: str) -> None:
         artifacts.read_snapshots(artifacts.snapshots_file(name)),
         artifacts.read_csv(artifacts.history_file(name)),
         observations(test, run.binarize),
+        test.labels,
     )
-    draw(drawn, f"{name} on {run.data_label}", artifacts.figures_dir(name), params.figures.dpi)
+    draw(drawn, f"{name} on {run.data_label}", artifacts.figures_dir(name), params.figures)
 
 
 @app.command()
@@ -45,7 +52,7 @@ def realnvp(name: str) -> None:
         artifacts.read_csv(artifacts.history_file(name)),
         test.flatten(1),
     )
-    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), params.figures.dpi)
+    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), files_of(params))
 
 
 @app.command()
@@ -62,9 +69,9 @@ def flow() -> None:
         for k in params.flow.layers
     }
     folder = artifacts.figures_dir("flow")
-    draw(trained, points, about["source"], folder, params.figures.dpi)
+    draw(trained, points, about["source"], folder, files_of(params))
     moved, _ = artifacts.read_tensors(artifacts.planar_maps_file())
-    draw_maps(moved, artifacts.read_csv(artifacts.planar_maps_table_file()), folder, params.figures.dpi)
+    draw_maps(moved, artifacts.read_csv(artifacts.planar_maps_table_file()), folder, files_of(params))
 
 
 @app.command()
@@ -78,7 +85,7 @@ def theory() -> None:
         artifacts.read_csv(artifacts.theory_table_file("dimensions")),
         artifacts.read_csv(artifacts.theory_table_file("gradients")),
         artifacts.figures_dir("theory"),
-        params.figures.dpi,
+        files_of(params),
     )
 
 
@@ -94,7 +101,7 @@ def dirac() -> None:
         Trajectories.from_tensors(tensors),
         artifacts.read_csv(artifacts.verdicts_file()),
         artifacts.figures_dir("dirac"),
-        params.figures.dpi,
+        files_of(params),
     )
 
 

@@ -92,8 +92,14 @@ theory:
   fresh_vaes: 5
 figures:
   dpi: 100
+  formats: [png]
+  interpolation:
+    classes: [2, 8]
+    steps: 10
+  manifold: 20
 """
 END = QUICK.count("\n") + 1
+DPI = QUICK[: QUICK.index("dpi:")].count("\n") + 1
 
 
 def edited(right, wrong):
@@ -230,7 +236,37 @@ def test_keys(refused, right, wrong, message):
             "likelihood: 3\n",
             "likelihood: 3: should be",
         ),
-        ("figures:\n  dpi: 100\n", "figures:\n", "figures: None: should be "),
+        (QUICK[QUICK.index("figures:") :], "figures:\n", "figures: None: should be "),
+        (
+            "formats: [png]",
+            "formats: [pdf]",
+            "figures.formats: ['pdf']: the page shows the PNG files; allowed: ",
+        ),
+        ("formats: [png]", "formats: [png, svg]", "figures.formats.1: 'svg': should be 'png' or 'pdf'"),
+        ("formats: [png]", "formats: png", "figures.formats: 'png': should be a valid list"),
+        (
+            "classes: [2, 8]",
+            "classes: [2, 10]",
+            "figures.interpolation.classes: [2, 10]: digits, the data of vae.l100, does not have both; "
+            "allowed: two of 0 to 9",
+        ),
+        (
+            "classes: [2, 8]",
+            "classes: [8, 8]",
+            "figures.interpolation.classes: [8, 8]: nothing may stand there twice",
+        ),
+        (
+            "classes: [2, 8]",
+            "classes: [2]",
+            "figures.interpolation.classes: [2]: List should have at least 2",
+        ),
+        (
+            "classes: [2, 8]",
+            "classes: [2, -1]",
+            "figures.interpolation.classes.1: -1: should be greater than",
+        ),
+        ("  steps: 10", "  steps: 1", "figures.interpolation.steps: 1: should be greater than or equal to 2"),
+        ("manifold: 20", "manifold: 1000", "figures.manifold: 1000: should be less than or equal to 100"),
     ],
 )
 def test_values(refused, right, wrong, message):
@@ -257,7 +293,10 @@ def test_no_runs(refused):
         (QUICK.replace("seed: 1", "seed: [1"), "line 2: not YAML: "),
         (QUICK.replace("  sets", "\tsets"), "line 5: not YAML: "),
         (QUICK + "seed: 2\n", f"line {END}: key 'seed' stands twice"),
-        (QUICK.replace("  dpi: 100", "  dpi: 100\n  dpi: 200"), f"line {END}: key 'dpi' stands twice"),
+        (
+            QUICK.replace("  dpi: 100\n", "  dpi: 100\n  dpi: 200\n"),
+            f"line {DPI + 1}: key 'dpi' stands twice",
+        ),
         (QUICK.replace("seed: 1", "? {a: 1}\n: 1"), "line 1: not YAML: "),
         (QUICK.replace("seed: 1", "? [a]\n: 1"), "line 1: not YAML: "),
         (QUICK.replace("seed: 1", "seed: !!python/object:os.system 1"), "line 1: not YAML: "),

@@ -1,4 +1,4 @@
-"""What all figures share: one style, and small PNG files that are published whole."""
+"""What all figures share: one style, and files that are small, the same every time, and published whole."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from regen.artifacts import atomic_path
+from regen.sections.base import FigureFiles
 
 STYLE = Path(__file__).with_name("regen.mplstyle")
 
@@ -22,11 +24,56 @@ def use_style() -> AbstractContextManager[None]:
     return plt.style.context(["default", STYLE])
 
 
-def save_figure(figure: Figure, path: Path, dpi: int) -> None:
-    """Publish `figure` as a PNG of at most 256 colours (a third of the size, no visible loss); close it."""
+def save_figure(figure: Figure, path: Path, files: FigureFiles) -> None:
+    """Publish `figure` as `path`.png and in whatever other formats `files` asks for; close it.
+
+    Nothing is published before all formats are made.
+    """
+    try:
+        contents = {name: RENDERERS[name](figure, files.dpi) for name in files.formats}
+    finally:
+        plt.close(figure)
+    for name, content in contents.items():
+        with atomic_path(path.with_name(f"{path.name}.{name}")) as part:
+            part.write_bytes(content)
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    """Return a PNG, without colour images one of 256 colours: a third of the size, no visible loss."""
+    _interpolate(figure, "auto")  # smooth where an image's pixels are not whole ones of the figure
+    picture = Image.open(_saved(figure, "png", dpi, Software=None)).convert("RGB")
+    if not any(_has_colour(image) for image in _images(figure)):
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    plt.close(figure)
-    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    with atomic_path(path) as part:
-        image.save(part, format="PNG", optimize=True)
+    picture.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _pdf(figure: Figure, dpi: int) -> bytes:
+    """Return a PDF without date and version, the pixels of its images as they are."""
+    _interpolate(figure, "none")
+    return _saved(figure, "pdf", dpi, CreationDate=None, Creator=None, Producer=None).getvalue()
+
+
+RENDERERS = {"png": _png, "pdf": _pdf}
+
+
+def _saved(figure: Figure, kind: str, dpi: int, **metadata: None) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # else it comes to a figure without layout
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    return buffer
+
+
+def _images(figure: Figure) -> list[AxesImage]:
+    return [artist for artist in figure.findobj(AxesImage) if isinstance(artist, AxesImage)]
+
+
+def _has_colour(image: AxesImage) -> bool:
+    pixels = image.get_array()
+    return pixels is not None and pixels.ndim == 3
+
+
+def _interpolate(figure: Figure, how: str) -> None:
+    for image in _images(figure):
+        image.set_interpolation(how)

@@ -12,19 +12,23 @@ from torch import Tensor
 
 FRAME = 127
 """The grey, of 255, between images."""
+PANELS = 4
+"""Epochs side by side, at most."""
 
 
-def tile(images: Tensor, columns: int) -> Tensor:
-    """Return `images` (N, C, H, W) uint8 as one picture (height, width, C), `columns` of them in a row."""
+def tile(images: Tensor, columns: int, frame: int = 1) -> Tensor:
+    """Return `images` (N, C, H, W) uint8 as one picture (height, width, C), `columns` of them in a row.
+
+    Each has `frame` grey pixels around it.
+    """
     images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns))  # the last row is filled up
-    framed = F.pad(images, (1, 1, 1, 1), value=FRAME)
+    framed = F.pad(images, (frame, frame, frame, frame), value=FRAME)
     return framed.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
 
 
 def show(ax: Axes, images: Tensor, columns: int, title: str) -> None:
     """Draw `images` (N, C, H, W) uint8 into `ax`."""
-    picture = tile(images, columns)
-    ax.imshow(picture, vmin=0, vmax=255)
+    ax.imshow(tile(images, columns), vmin=0, vmax=255)
     ax.set_title(title)
     ax.set_axis_off()
 
@@ -39,9 +43,15 @@ def image_grid(images: Tensor, columns: int, title: str, width: float = 4.5) -> 
 
 def snapshots(images: Mapping[int, Tensor], title: str, columns: int = 6) -> Figure:
     """Return samples of the same noise at several epochs, side by side: epoch -> (N, C, H, W) uint8."""
-    figure, axes = plt.subplots(1, len(images), figsize=(2.6 * len(images), 3.1), squeeze=False)
-    for ax, (epoch, shown) in zip(axes[0], images.items(), strict=True):
+    rows = -(-len(images) // PANELS)
+    across = -(-len(images) // rows)
+    figure, axes = plt.subplots(
+        rows, across, figsize=(2.6 * across, 2.72 * rows + 0.26), squeeze=False, layout="compressed"
+    )
+    for ax, (epoch, shown) in zip(axes.flat, images.items(), strict=False):
         name = "before training" if epoch == 0 else f"epoch {epoch}"
         show(ax, shown[: columns**2], columns, name)
+    for ax in axes.flat[len(images) :]:
+        ax.set_axis_off()
     figure.suptitle(title, x=0.01, ha="left")
     return figure

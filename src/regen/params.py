@@ -85,6 +85,18 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _there_are_classes_to_walk_between(self) -> Self:
+        chosen = self.figures.interpolation.classes
+        for name, run in self.vae.items():
+            classes = DATASETS[run.data].classes
+            if classes is not None and max(chosen) >= classes:
+                raise ValueError(
+                    f"figures.interpolation.classes: {chosen}: {run.data}, the data of vae.{name}, does not "
+                    f"have both; allowed: two of 0 to {classes - 1}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _run_names_are_unique(self) -> Self:
         planar = re.compile(r"(planar|density)_(arcs|sine)_\d+")
         for family in FAMILIES:

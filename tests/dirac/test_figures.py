@@ -9,7 +9,9 @@ from regen.dirac.verdict import judge_runs
 from regen.errors import InputError
 from regen.figures import save_figure, use_style
 from regen.params import Dirac
+from regen.sections.base import FigureFiles
 
+FILES = FigureFiles(dpi=50, formats=["png"])
 SETTINGS = Dirac(seeds=3, iterations=60, learning_rate=0.1, start_scale=0.7, coefficients=[0.1], ema=0.9)
 
 
@@ -23,7 +25,7 @@ def played(tmp_path, settings):
 
 def test_a_picture_a_run_and_one_of_all(tmp_path):
     trajectories, verdicts = played(tmp_path, SETTINGS)
-    draw(trajectories, verdicts, tmp_path / "figures", dpi=50)
+    draw(trajectories, verdicts, tmp_path / "figures", FILES)
     files = sorted(tmp_path.glob("figures/*"))
     assert {file.name for file in files} == {f"{name}.png" for name in [*verdicts["name"], "overview"]}
     for file in files:
@@ -38,17 +40,25 @@ def test_a_picture_a_run_and_one_of_all(tmp_path):
 def test_games_that_run_off_and_games_of_one_step_can_be_drawn(tmp_path, changes):
     trajectories, verdicts = played(tmp_path, SETTINGS.model_copy(update=changes))
     with use_style():
-        save_figure(draw_overview(trajectories, verdicts), tmp_path / "overview.png", 50)
+        save_figure(draw_overview(trajectories, verdicts), tmp_path / "overview", FILES)
         for run in (0, 9, 11):
             figure = draw_trajectory(trajectories, run, verdicts.iloc[run])
-            save_figure(figure, tmp_path / f"{run}.png", 50)
+            save_figure(figure, tmp_path / str(run), FILES)
     assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_a_run_beside_its_png_as_pdf_though_it_has_no_layout(tmp_path):
+    trajectories, verdicts = played(tmp_path, SETTINGS)
+    files = FigureFiles(dpi=50, formats=["png", "pdf"])
+    with use_style():
+        save_figure(draw_trajectory(trajectories, 0, verdicts.iloc[0]), tmp_path / "run", files)
+    assert {file.name for file in tmp_path.glob("run*")} == {"run.png", "run.pdf"}
 
 
 def test_verdicts_of_another_play_are_refused(tmp_path):
     trajectories, verdicts = played(tmp_path, SETTINGS)
     with pytest.raises(InputError, match="12 trajectories but 3 verdicts"):
-        draw(trajectories, verdicts.head(3), tmp_path, dpi=50)
+        draw(trajectories, verdicts.head(3), tmp_path, FILES)
 
 
 def test_a_path_that_runs_off_is_cut_at_the_cube():

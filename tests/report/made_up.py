@@ -90,7 +90,12 @@ def params_dict():
             "images": 4,
             "fresh_vaes": 1,
         },
-        "figures": {"dpi": 50},
+        "figures": {
+            "dpi": 50,
+            "formats": ["png"],
+            "interpolation": {"classes": [2, 8], "steps": 4},
+            "manifold": 5,
+        },
     }
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from regen import artifacts
+from regen.sections.base import FigureFiles
 from regen.vae.networks import VAE, mlp
 from regen.vae.posterior import DiagonalGaussian
 from regen.vae.theory import divergence, estimators, gradients, objective
@@ -417,7 +418,7 @@ def test_the_three_figures_from_saved_tables(tables, tmp_path):
         artifacts.write_csv(tmp_path / f"{name}.csv", table)
     saved = [artifacts.read_csv(tmp_path / f"{name}.csv") for name in ("rate", "dimensions", "gradients")]
     for folder in ("one", "two"):
-        draw(*saved, tmp_path / folder, dpi=50)
+        draw(*saved, tmp_path / folder, FigureFiles(dpi=50, formats=["png"]))
     files = sorted((tmp_path / "one").iterdir())
     assert [file.name for file in files] == ["dimensions.png", "gradients.png", "rate.png"]
     for file in files:

@@ -19,6 +19,7 @@ from regen.dirac.game import Array, Trajectories
 from regen.dirac.verdict import distance, finite
 from regen.errors import InputError
 from regen.figures import save_figure, use_style
+from regen.sections.base import FigureFiles
 
 COLOURS = {"converges": "#0072B2", "converges slowly": "#009E73", "cycles": "#E69F00", "diverges": "#D55E00"}
 """Of verdicts; from Okabe and Ito (2008), told apart by colour-blind readers."""
@@ -33,8 +34,8 @@ NEAR, FAR = 1e-5, 100.0
 """Distances between which the overview looks; what runs off to 0 or infinity leaves the panel."""
 
 
-def draw(trajectories: Trajectories, verdicts: pd.DataFrame, folder: Path, dpi: int) -> None:
-    """Write `folder`/NAME.png for each run, of its first start, and `folder`/overview.png.
+def draw(trajectories: Trajectories, verdicts: pd.DataFrame, folder: Path, files: FigureFiles) -> None:
+    """Write the figures NAME, of each run's first start, and overview into `folder`.
 
     verdicts: what `judge_runs` returned, one row a run, in the order of the trajectories
 
@@ -48,8 +49,8 @@ def draw(trajectories: Trajectories, verdicts: pd.DataFrame, folder: Path, dpi: 
         )
     with use_style():
         for i, (_, row) in enumerate(verdicts.iterrows()):
-            save_figure(draw_trajectory(trajectories, i, row), folder / f"{row['name']}.png", dpi)
-        save_figure(draw_overview(trajectories, verdicts), folder / "overview.png", dpi)
+            save_figure(draw_trajectory(trajectories, i, row), folder / row["name"], files)
+        save_figure(draw_overview(trajectories, verdicts), folder / "overview", files)
 
 
 def has_average(row: pd.Series) -> bool:

@@ -17,6 +17,7 @@ from regen.figures import save_figure, use_style
 from regen.flow.planar import Flows, Run
 from regen.flow.scores import log_density, log_likelihood
 from regen.flow.targets import TARGETS, Target
+from regen.sections.base import FigureFiles
 
 CELLS = 160
 """Cells a side of the densities' grid."""
@@ -39,7 +40,9 @@ Trained = Mapping[int, tuple[list[Run], Flows]]
 """The runs of each depth k, and their flows."""
 
 
-def draw(trained: Trained, points: Mapping[str, Tensor], origin: str, folder: Path, dpi: int) -> None:
+def draw(
+    trained: Trained, points: Mapping[str, Tensor], origin: str, folder: Path, files: FigureFiles
+) -> None:
     """Draw densities, samples and losses of all runs; of their seeds the first. `origin` is of the points."""
     with use_style():
         for target in TARGETS:
@@ -47,13 +50,10 @@ def draw(trained: Trained, points: Mapping[str, Tensor], origin: str, folder: Pa
                 title = TITLES[source].format(target=target)
                 title += f" ({ORIGINS[origin]})" if source == "samples" else ""
                 chosen = {k: _first(*trained[k], target, source) for k in sorted(trained)}
-                save_figure(densities(chosen, target, title), folder / f"{source}_{target}.png", dpi)
-                save_figure(
-                    samples(chosen, points[target], target, title),
-                    folder / f"{source}_{target}_samples.png",
-                    dpi,
-                )
-        save_figure(losses(trained), folder / "losses.png", dpi)
+                save_figure(densities(chosen, target, title), folder / f"{source}_{target}", files)
+                shown = samples(chosen, points[target], target, title)
+                save_figure(shown, folder / f"{source}_{target}_samples", files)
+        save_figure(losses(trained), folder / "losses", files)
 
 
 def _first(runs: list[Run], flows: Flows, target: str, source: str) -> tuple[Run, Flows, int]:
@@ -157,10 +157,10 @@ def _curves(runs: list[Run], flows: Flows, target: str, source: str) -> pd.DataF
     return every.rolling(window).mean()[window - 1 :: window]
 
 
-def draw_maps(moved: Mapping[str, Tensor], table: pd.DataFrame, folder: Path, dpi: int) -> None:
+def draw_maps(moved: Mapping[str, Tensor], table: pd.DataFrame, folder: Path, files: FigureFiles) -> None:
     """Draw normal samples and what single planar maps make of them; `moved` has `before`, `after-0`, ..."""
     with use_style():
-        save_figure(maps(moved, table), folder / "maps.png", dpi)
+        save_figure(maps(moved, table), folder / "maps", files)
 
 
 def maps(moved: Mapping[str, Tensor], table: pd.DataFrame) -> Figure:

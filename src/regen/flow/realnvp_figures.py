@@ -16,6 +16,7 @@ from regen.bijections import quantise
 from regen.figures import save_figure, use_style
 from regen.flow.realnvp import RealNVP
 from regen.grids import image_grid, snapshots
+from regen.sections.base import FigureFiles
 
 PAIRS, POINTS = 6, 10
 """Test images that are joined by a line in latent space, and the points on each line."""
@@ -33,13 +34,13 @@ class Artifacts:
     test: Tensor
 
 
-def draw(run: Artifacts, title: str, folder: Path, dpi: int) -> None:
+def draw(run: Artifacts, title: str, folder: Path, files: FigureFiles) -> None:
     """Draw learning curves, samples over the epochs, interpolations, and images encoded and decoded."""
     with use_style():
-        save_figure(learning_curves(run.history, title), folder / "learning_curves.png", dpi)
-        save_figure(snapshots(run.snapshots, f"{title}: samples of the same z"), folder / "samples.png", dpi)
-        save_figure(interpolations(run, title), folder / "interpolations.png", dpi)
-        save_figure(reconstructions(run, title), folder / "reconstructions.png", dpi)
+        save_figure(learning_curves(run.history, title), folder / "learning_curves", files)
+        save_figure(snapshots(run.snapshots, f"{title}: samples of the same z"), folder / "samples", files)
+        save_figure(interpolations(run, title), folder / "interpolations", files)
+        save_figure(reconstructions(run, title), folder / "reconstructions", files)
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:

@@ -179,8 +179,8 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     notes = []
     if grey := [f"`{name}`" for name, run in params.vae.items() if not run.sees_binary]:
         notes.append(
-            f"\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: the "
-            "bound tells such runs apart, and no log p(x) is given."
+            f"\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: "
+            "the bound tells such runs apart, and no log p(x) is given."
         )
     if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
         notes.append(f"\n**Validated on the test images,** for want of others: {', '.join(untested)}.")

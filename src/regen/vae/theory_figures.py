@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regen.figures import save_figure, use_style
+from regen.sections.base import FigureFiles
 from regen.vae.theory.estimators import FIXED, GROWS, IMPORTANCE, PLAIN, rate
 
 LOOKS = {PLAIN: ("#D55E00", "o"), IMPORTANCE: ("#0072B2", "s")}
@@ -27,13 +28,13 @@ POWERLESS = 1.0
 
 
 def draw(
-    rates: pd.DataFrame, dimensions: pd.DataFrame, gradients: pd.DataFrame, folder: Path, dpi: int
+    rates: pd.DataFrame, dimensions: pd.DataFrame, gradients: pd.DataFrame, folder: Path, files: FigureFiles
 ) -> None:
-    """Write `folder`/rate.png, dimensions.png and gradients.png from the tables of those names."""
+    """Write the figures rate, dimensions and gradients into `folder`, from the tables of those names."""
     with use_style():
-        save_figure(draw_rate(rates), folder / "rate.png", dpi)
-        save_figure(draw_dimensions(dimensions), folder / "dimensions.png", dpi)
-        save_figure(draw_gradients(gradients), folder / "gradients.png", dpi)
+        save_figure(draw_rate(rates), folder / "rate", files)
+        save_figure(draw_dimensions(dimensions), folder / "dimensions", files)
+        save_figure(draw_gradients(gradients), folder / "gradients", files)
 
 
 def draw_rate(table: pd.DataFrame) -> Figure:

@@ -1,0 +1,150 @@
+"""Time an epoch of `mds_mlp` and of `mds_conv` against the loop over a DataLoader of a course's code.
+
+    python -m benchmarks.vae_images
+
+The images are random: the time does not depend on what they show.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import ToTensor
+
+from benchmarks.timing import HEADING, Timing, compare
+from regen.params import read_params
+from regen.sections import VaeRun
+from regen.training.checkpoint import Checkpoint
+from regen.training.device import autocast, select_device
+from regen.training.loop import Plan, fit
+from regen.vae.networks import build_vae
+from regen.vae.training import VaeLearner
+
+IMAGES, MEASURED = 55_000, 6_400
+"""Images of an epoch, and those that are timed; times are scaled, as each step costs the same."""
+
+
+def digits(images: int) -> Tensor:
+    """Return random images (N, 28, 28) uint8."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, (images, 28, 28), dtype=torch.uint8, generator=generator)
+
+
+class PlainDigits(Dataset[Tensor]):
+    """Images as torchvision's MNIST class hands them on: through PIL and a transform, one by one."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+        self.transform = ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        image: Tensor = self.transform(Image.fromarray(self.images[index].numpy()))
+        return image
+
+
+class PlainMlp(nn.Module):
+    """The course's MLP, 784-350-(2 x 20) and 20-350-784."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 350), nn.ReLU(), nn.Linear(350, 40))
+        self.decoder = nn.Sequential(
+            nn.Linear(20, 350), nn.ReLU(), nn.Linear(350, 784), nn.Unflatten(1, (1, 28, 28))
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, mean and log-variance."""
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+        return self.decoder(z), mu, logvar
+
+
+class PlainConv(PlainMlp):
+    """The same with convolutions down to 40x1x1 and transposed ones up from 20x1x1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        down = [1, 16, 32, 64, 40]
+        blocks = [
+            layer
+            for inputs, outputs in pairwise(down)
+            for layer in (
+                nn.Conv2d(inputs, outputs, 3, padding=1),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+                nn.MaxPool2d(3 if outputs == 40 else 2),
+            )
+        ]
+        self.encoder = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(40, 40))
+        self.decoder = nn.Sequential(
+            nn.Unflatten(1, (20, 1, 1)),
+            *(nn.ConvTranspose2d(20, 64, 4), nn.BatchNorm2d(64), nn.ReLU()),
+            *(nn.ConvTranspose2d(64, 32, 4), nn.BatchNorm2d(32), nn.ReLU()),
+            *(nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.BatchNorm2d(16), nn.ReLU()),
+            nn.ConvTranspose2d(16, 1, 4, 2, 1),
+        )
+
+
+def train_plainly(model: PlainMlp, images: Tensor, run: VaeRun) -> None:
+    """Pass once through `images`: a DataLoader, Adam as it comes, the loss read at every step."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate)
+    loader = DataLoader(PlainDigits(images), batch_size=run.batch_size, shuffle=True)
+    total = 0.0
+    for x in loader:
+        optimizer.zero_grad()
+        logits, mu, logvar = model(x)
+        reconstruction = F.binary_cross_entropy(torch.sigmoid(logits), x, reduction="sum")
+        kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+        loss = (reconstruction + kl) / len(x)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(x)
+
+
+def time_epoch(name: str, run: VaeRun, plain: PlainMlp, target: str) -> Timing:
+    """Time an epoch of `run`: shuffling, all steps, the bookkeeping, and a checkpoint."""
+    device = select_device("auto")
+    torch.manual_seed(1)
+    vae = build_vae(run, (1, 28, 28)).to(device)
+    sizes = [sum(p.numel() for p in model.parameters()) for model in (vae, plain)]
+    assert sizes[0] == sizes[1], f"{name}: not the same networks: {sizes}"
+    images = digits(MEASURED)
+    train, valid = images.flatten(1).to(device), images[:10].flatten(1).to(device)
+    plan = Plan(name, 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1, shown_epochs=())
+
+    def ours() -> None:
+        learner = VaeLearner(vae, run, valid, autocast("auto", device))
+        with tempfile.TemporaryDirectory() as folder:
+            fit(learner, train, plan, Checkpoint(Path(folder)))
+
+    return compare(
+        f"`{name}`, one epoch on {IMAGES:,} images (timed on {MEASURED:,})",
+        ours,
+        lambda: train_plainly(plain, images, run),
+        target=target,
+        part=MEASURED / IMAGES,
+        plain_part=MEASURED / IMAGES,
+    )
+
+
+def measure() -> list[Timing]:
+    """Return both timings, with the runs as the paper profile has them."""
+    paper = read_params(Path(__file__).parent.parent / "profiles" / "paper.yaml")
+    return [
+        time_epoch("mds_mlp", paper.vae_run("mds_mlp"), PlainMlp(), "ratio 2"),
+        time_epoch("mds_conv", paper.vae_run("mds_conv"), PlainConv(), "ratio 1.4"),
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join([HEADING, *(timing.row() for timing in measure())]))
