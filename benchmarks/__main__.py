@@ -30,7 +30,14 @@ def main() -> None:
     )
     print()
     print(HEADING)
-    for measure in (vae.measure, vae_images.measure, figures.measure, dirac.measure, flow.measure, measure_nothing):
+    for measure in (
+        vae.measure,
+        vae_images.measure,
+        figures.measure,
+        dirac.measure,
+        flow.measure,
+        measure_nothing,
+    ):
         for timing in measure():
             print(timing.row(), flush=True)
 
