@@ -189,7 +189,7 @@ def scatter(vae: VAE, pixels: Tensor, labels: Tensor | None, title: str) -> Figu
     """
     shown = pixels[:POINTS]
     codes = torch.cat([vae.centre(scale(part)) for part in shown.split(BATCH)])
-    figure, ax = plt.subplots(figsize=(5.6, 5.2))
+    figure, ax = plt.subplots(figsize=(5.6, 5.2), layout="compressed")
     if labels is None:
         ax.plot(*codes.T, "o", markersize=3, markeredgewidth=0, alpha=0.8)
     else:
