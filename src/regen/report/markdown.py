@@ -20,6 +20,8 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).replace("|", r"\|")  # which would end the cell
+    if isinstance(value, int):
+        return str(value)  # a count, as exact as it is
     if math.isinf(value):
         return "not finite"
     if value == round(value) or abs(value) >= 1000:

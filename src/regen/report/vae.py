@@ -122,7 +122,7 @@ def codes_table(params: Params, records: Records) -> pd.DataFrame:
         rows.append(
             {
                 "run": name,
-                "parameters": str(training["parameters"]),
+                "parameters": training["parameters"],
                 "latent": run.latent,
                 "active_units": scores["active_units"],
                 "collapsed": scores["collapsed"],
@@ -179,11 +179,11 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     notes = []
     if grey := [f"`{name}`" for name, run in params.vae.items() if not run.sees_binary]:
         notes.append(
-            f"\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: "
+            f"\n\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: "
             "the bound tells such runs apart, and no log p(x) is given."
         )
     if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
-        notes.append(f"\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
+        notes.append(f"\n\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
     other = [
         f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
         for _, row in table.iterrows()
@@ -191,7 +191,7 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     ]
     if other:
         notes.append(
-            f"\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
+            f"\n\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
         )
     return notes
 
