@@ -1,5 +1,6 @@
 """Draw the figures of one room from saved artifacts: python stages/draw_figures.py vae l100, ... dirac."""
 
+import pandas as pd
 import typer
 
 from regen import artifacts, stage
@@ -53,6 +54,43 @@ def realnvp(name: str) -> None:
         test.flatten(1),
     )
     draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), files_of(params))
+
+
+@app.command()
+def gan(name: str) -> None:
+    """Draw the figures of the GAN run NAME."""
+    from regen.gan.figures import Artifacts, Curves, draw
+    from regen.gan.networks import build_generator
+
+    params = read_params()
+    run = params.gan_run(name)
+    snapshots = artifacts.read_snapshots(artifacts.snapshots_file(name))
+    generator = build_generator(run, tuple(next(iter(snapshots.values())).shape[1:]))
+    artifacts.load_weights(generator, artifacts.weights_file(name, params.seed))
+    drawn = Artifacts(Curves(run, *_curves(name)), generator.eval(), snapshots)
+    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), files_of(params))
+
+
+@app.command(name="gan_overview")
+def gan_overview() -> None:
+    """Draw the curves of all GAN runs whose players move one metric, JSD or W1, in one figure."""
+    from regen.gan.figures import Curves, draw_overview
+
+    params = read_params()
+    runs = {
+        f"{name} on {run.data}": Curves(run, *_curves(name))
+        for name, run in params.gan.items()
+        if run.loss in ("jsd", "w1")
+    }
+    draw_overview(runs, artifacts.figures_dir("gan"), files_of(params))
+
+
+def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a GAN's learning curves and its scores on the way."""
+    return (
+        artifacts.read_csv(artifacts.gan_history_file(name)),
+        artifacts.read_csv(artifacts.evaluations_file(name)),
+    )
 
 
 @app.command()

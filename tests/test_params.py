@@ -74,6 +74,34 @@ realnvp:
     epochs: 60
     shown_epochs: [0, 1, 30, 60]
     temperature: 1.0
+gan:
+  tiny_gan:
+    data: digits
+    networks: mlp
+    latent: 2
+    generator: [8]
+    critic: [8]
+    loss: nonsaturating
+    critic_steps: 1
+    batch_size: 50
+    betas: [0.5, 0.9]
+    generator_learning_rate: 2.0e-4
+    critic_learning_rate: 2.0e-4
+    epochs: 2
+    shown: [0, 2]
+    evaluate_every: 1
+    statistics_batches: 0
+classifier:
+  digits: {widths: [8], epochs: 1, batch_size: 50, learning_rate: 0.1, augment: false}
+score:
+  extractor: classifier
+  weights: null
+  samples: 20
+  splits: 2
+  batch_size: 10
+  kid_subsets: 2
+  kid_subset_size: 10
+  runs: {tiny_gan: digits, l100: digits}
 theory:
   kl_samples: 100000
   noise: 0.5
@@ -125,13 +153,17 @@ def refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        ("seed:", "sead:", "sead: unknown key; did you mean 'seed'? allowed: data, device, dirac, "),
+        ("seed:", "sead:", "sead: unknown key; did you mean 'seed'? allowed: classifier, data, "),
         (
             "seed: 1\n",
             "seed: 1\nnonsense: 1\n",
-            "nonsense: unknown key; allowed: data, device, dirac, figures,",
+            "nonsense: unknown key; allowed: classifier, data, device, dirac, figures,",
         ),
-        ("likelihood:", "likelyhood:", "likelyhood: unknown key; did you mean 'likelihood'? allowed: data, "),
+        (
+            "likelihood:",
+            "likelyhood:",
+            "likelyhood: unknown key; did you mean 'likelihood'? allowed: classifier, data, ",
+        ),
         (
             "importance_samples:",
             "importance_sample:",
@@ -323,7 +355,7 @@ def test_no_file(tmp_path):
 
 
 def test_a_line_for_each_mistake(refused):
-    text = edited("seed: 1", "seed: -1").replace("dpi: 100", "dpi: 1").replace(" latent:", " latnet:")
+    text = edited("seed: 1", "seed: -1").replace("dpi: 100", "dpi: 1").replace(" latent:", " latnet:", 1)
     lines = refused(text).splitlines()
     assert sorted(line.split(":")[1].strip() for line in lines) == ["figures.dpi", "seed", "vae.l100.latnet"]
 
@@ -400,10 +432,16 @@ LINE = (
         ["train_flow.py", "maps"],
         ["train_flow.py", "realnvp", "realnvp_mnist"],
         ["estimate_likelihood.py", "l100"],
+        ["train_classifier.py", "digits"],
+        ["measure_reference.py", "digits"],
+        ["train_gan.py", "tiny_gan"],
+        ["score_samples.py", "tiny_gan"],
         ["draw_figures.py", "vae", "l100"],
         ["draw_figures.py", "flow"],
         ["draw_figures.py", "realnvp", "realnvp_mnist"],
         ["draw_figures.py", "theory"],
+        ["draw_figures.py", "gan", "tiny_gan"],
+        ["draw_figures.py", "gan_overview"],
         ["draw_figures.py", "dirac"],
         ["write_report.py"],
     ],
@@ -537,5 +575,7 @@ def test_every_key_says_what_it_is():
         "Data": {"sha256"},
         "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},
         "Conv": {"stride", "padding", "pool"},
+        "GanRun": {"width", "generator", "critic", "generator_batch_norm", "slope", "ema", "epochs", "steps"}
+        | {"spectral_norm", "penalty", "penalty_coefficient", "critic_weight_decay"},
     }
     assert optional == {f"{section}.{key}" for section, keys in may_be_absent.items() for key in keys}

@@ -15,7 +15,11 @@ REPO = Path(__file__).parents[1]
 QUICK = read_yaml(REPO / "profiles" / "quick.yaml")
 VAE = QUICK["vae"]["l100"] | {"epochs": 9, "shown_epochs": [0, 9]}
 REALNVP = QUICK["realnvp"]["realnvp_mnist"] | {"epochs": 9, "shown_epochs": [0, 9]}
-BASE = QUICK | {"vae": {"v": VAE}, "realnvp": {"r": REALNVP}}
+GAN = QUICK["gan"]["vu_gan"]
+BASE = QUICK | {"vae": {"v": VAE}, "realnvp": {"r": REALNVP}, "gan": {"g": GAN}}
+BASE |= {"score": QUICK["score"] | {"runs": {"g": "digits"}}, "data": QUICK["data"] | {"sets": ["digits"]}}
+CLASSIFIER = QUICK["classifier"]["digits"]
+BASE["classifier"] = {"digits": CLASSIFIER}
 
 
 def settings(changes):
@@ -137,7 +141,7 @@ def test_more_losses_averaged_than_there_are(refused, read):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", TAKEN)
 def test_names_under_which_other_results_lie(refused, family, name):
-    said = refused(**{f"{family}.{name}": {"vae": VAE, "realnvp": REALNVP}[family]})
+    said = refused(**{f"{family}.{name}": {"vae": VAE, "realnvp": REALNVP, "gan": GAN}[family]})
     assert said.startswith(
         f"params.yaml: {family}.{name}: {name!r}: other results have this name; allowed: any but "
     )
@@ -147,7 +151,42 @@ def test_names_under_which_other_results_lie(refused, family, name):
 
 def test_a_name_in_two_families(refused):
     said = refused(**{"realnvp.v": REALNVP})
-    assert said == "params.yaml: realnvp.v: a VAE has this name; a run is known by its name alone"
+    assert said == "params.yaml: realnvp.v: a run of vae has this name; a run is known by its name alone"
+    said = refused(**{"gan.r": GAN})
+    assert said == "params.yaml: gan.r: a run of realnvp has this name; a run is known by its name alone"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"score.runs": {"h": "digits"}}, "score.runs.h: no such run; allowed: g, r, v"),
+        ({"score.runs": {"g": "mnist"}}, "score.runs.g: 'mnist': has no classifier; allowed: digits, or "),
+        (
+            {"data.sets": ["digits", "digits_color"], "gan.g.data": "digits_color"},
+            "gan.g.data: 'digits_color': has no classifier; allowed: digits, or ",
+        ),
+        (
+            {
+                "data.sets": ["digits", "digits_color"],
+                "classifier.digits_color": CLASSIFIER,
+                "score.runs": {"g": "digits_color"},
+            },
+            "score.runs.g: 'digits_color': its images are not of the shape of digits's",
+        ),
+        (
+            {"data.sets": ["digits", "binarized_mnist"], "classifier.binarized_mnist": CLASSIFIER},
+            "classifier.binarized_mnist: allowed: of data.sets those with labels, digits",
+        ),
+        (
+            {"classifier.mnist": CLASSIFIER},
+            "classifier.mnist: allowed: of data.sets those with labels, digits",
+        ),
+    ],
+)
+def test_what_is_scored_has_something_like_it_to_be_held_against(refused, changes, message):
+    said = refused(**changes)
+    assert said.startswith(f"params.yaml: {message}")
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("run", ["vae.v", "realnvp.r"])

@@ -44,6 +44,16 @@ def snapshots_file(run: str) -> Path:
     return Path(f"models/{run}/snapshots.safetensors")
 
 
+def classifier_file(data: str) -> Path:
+    """Return where the classifier of a data set lies."""
+    return Path(f"models/classifier-{data}/weights.safetensors")
+
+
+def reference_file(data: str) -> Path:
+    """Return where the features of a data set's test images lie, and their mean and covariance."""
+    return Path(f"models/reference/{data}.safetensors")
+
+
 def likelihoods_file(run: str) -> Path:
     """Return where the estimates of log p(x), one for each seed and test image, lie."""
     return Path(f"models/{run}/likelihoods.safetensors")
@@ -92,6 +102,16 @@ def theory_table_file(name: str) -> Path:
 def history_file(run: str) -> Path:
     """Return where a run's learning curves lie, one row a seed and epoch."""
     return Path(f"reports/runs/{run}/history.csv")
+
+
+def gan_history_file(run: str) -> Path:
+    """Return where a GAN's learning curves lie: in one folder with the other GANs', which are drawn together."""
+    return Path(f"reports/runs/gan/{run}/history.csv")
+
+
+def evaluations_file(run: str) -> Path:
+    """Return where a GAN's scores on its way lie, one row each time that it was scored."""
+    return Path(f"reports/runs/gan/{run}/evaluations.csv")
 
 
 def scores_file(run: str, kind: str) -> Path:

@@ -13,7 +13,7 @@ from torch import Tensor
 FRAME = 127
 """The grey, of 255, between images."""
 PANELS = 4
-"""Epochs side by side, at most."""
+"""Grids side by side, at most."""
 
 
 def tile(images: Tensor, columns: int, frame: int = 1) -> Tensor:
@@ -41,16 +41,23 @@ def image_grid(images: Tensor, columns: int, title: str, width: float = 4.5) -> 
     return figure
 
 
-def snapshots(images: Mapping[int, Tensor], title: str, columns: int = 6) -> Figure:
-    """Return samples of the same noise at several epochs, side by side: epoch -> (N, C, H, W) uint8."""
+def moment(at: int, unit: str = "epoch") -> str:
+    """Return what samples are called that were taken after so many epochs, or whatever `unit` is."""
+    return f"{unit} {at:,}" if at else "before training"
+
+
+def snapshots(images: Mapping[int, Tensor], title: str, columns: int = 6, unit: str = "epoch") -> Figure:
+    """Return samples of the same noise at several moments, side by side: moment -> (N, C, H, W) uint8.
+
+    The moments are counted in `unit`.
+    """
     rows = -(-len(images) // PANELS)
     across = -(-len(images) // rows)
     figure, axes = plt.subplots(
         rows, across, figsize=(2.6 * across, 2.72 * rows + 0.26), squeeze=False, layout="compressed"
     )
-    for ax, (epoch, shown) in zip(axes.flat, images.items(), strict=False):
-        name = "before training" if epoch == 0 else f"epoch {epoch}"
-        show(ax, shown[: columns**2], columns, name)
+    for ax, (at, shown) in zip(axes.flat, images.items(), strict=False):
+        show(ax, shown[: columns**2], columns, moment(at, unit))
     for ax in axes.flat[len(images) :]:
         ax.set_axis_off()
     figure.suptitle(title, x=0.01, ha="left")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -19,13 +20,17 @@ from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.mistakes import explain, suggest
 from regen.sections import (
+    Classifier,
     Data,
+    DatasetName,
     Dirac,
     Figures,
     Flow,
+    GanRun,
     Likelihood,
     RealNvpRun,
     RunName,
+    Score,
     Section,
     Seed,
     Theory,
@@ -34,7 +39,7 @@ from regen.sections import (
 )
 from regen.yaml_files import read_yaml
 
-FAMILIES = ("vae", "realnvp")
+FAMILIES = ("vae", "realnvp", "gan")
 """Sections that hold runs on images, by name."""
 
 Run = TypeVar("Run")
@@ -59,6 +64,11 @@ class Params(Section):
     realnvp: dict[RunName, RealNvpRun] = Field(
         min_length=1, json_schema_extra={"additionalProperties": False}
     )
+    gan: dict[RunName, GanRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
+    classifier: dict[DatasetName, Classifier] = Field(
+        min_length=1, description="data sets that images are held against, each with its classifier"
+    )
+    score: Score
     theory: Theory
     figures: Figures
 
@@ -97,13 +107,46 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _what_is_scored_has_something_to_be_held_against(self) -> Self:
+        wanted = {f"gan.{name}.data": run.data for name, run in self.gan.items()}
+        wanted |= {f"score.runs.{name}": data for name, data in self.score.runs.items()}
+        for key, data in wanted.items():
+            if data not in self.classifier:
+                raise ValueError(
+                    f"{key}: {data!r}: has no classifier; allowed: {', '.join(sorted(self.classifier))}, or "
+                    "another in the section classifier"
+                )
+        for data in self.classifier:
+            if data not in self.data.sets or DATASETS[data].classes is None:
+                allowed = [name for name in self.data.sets if DATASETS[name].classes is not None]
+                raise ValueError(
+                    f"classifier.{data}: allowed: of data.sets those with labels, {', '.join(allowed)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _scored_runs_are_like_what_they_are_held_against(self) -> Self:
+        runs = {name: run for family in FAMILIES for name, run in getattr(self, family).items()}
+        for name, data in self.score.runs.items():
+            if name not in runs:
+                raise ValueError(f"score.runs.{name}: no such run; {suggest(name, list(runs))}")
+            if DATASETS[runs[name].data].shape != DATASETS[data].shape:
+                raise ValueError(
+                    f"score.runs.{name}: {data!r}: its images are not of the shape of {runs[name].data}'s"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _run_names_are_unique(self) -> Self:
         planar = re.compile(r"(planar|density)_(arcs|sine)_\d+")
         for family in FAMILIES:
             if taken := sorted(filter(planar.fullmatch, getattr(self, family))):
                 raise ValueError(f"{family}.{taken[0]}: the name of a planar flow; allowed: any other name")
-        if both := sorted(self.vae.keys() & self.realnvp.keys()):
-            raise ValueError(f"realnvp.{both[0]}: a VAE has this name; a run is known by its name alone")
+        for one, other in combinations(FAMILIES, 2):
+            if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
+                raise ValueError(
+                    f"{other}.{both[0]}: a run of {one} has this name; a run is known by its name alone"
+                )
         return self
 
     def vae_run(self, name: str) -> VaeRun:
@@ -113,6 +156,10 @@ class Params(Section):
     def realnvp_run(self, name: str) -> RealNvpRun:
         """Return the RealNVP run of that name; InputError names the runs there are."""
         return _named("realnvp", self.realnvp, name)
+
+    def gan_run(self, name: str) -> GanRun:
+        """Return the GAN of that name; InputError names the runs there are."""
+        return _named("gan", self.gan, name)
 
     def vae_seeds(self, name: str) -> list[int]:
         """Return the seeds that the VAE run of that name is trained with."""

@@ -16,7 +16,7 @@ from regen.flow.targets import TARGETS
 
 pytestmark = pytest.mark.slow
 
-SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
+SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small", "score_samples@small"}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 REPO = Path(__file__).parents[2]
-SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small"}
+SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small", "score_samples@small"}
 L100 = {"train_vae@l100", "estimate_likelihood@l100", "draw_vae@l100"}
 GREY = {"train_vae@grey", "estimate_likelihood@grey", "draw_vae@grey"}
 VAES = SMALL | L100 | GREY
@@ -27,10 +27,21 @@ PLANAR = {"train_planar@1", "train_planar@2"}
 MAPS = {"map_points", "draw_flow"}
 REALNVP = {"train_realnvp@realnvp_mnist", "draw_realnvp@realnvp_mnist"}
 THEORY = {"measure_theory", "draw_theory"}
-DRAWN = DRAWN_VAES | {"draw_dirac", "draw_flow", "draw_realnvp@realnvp_mnist", "draw_theory"}
-EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY
+GAN = {"train_gan@tiny_gan", "draw_gan@tiny_gan", "draw_gan_overview", "score_samples@tiny_gan"}
+REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN
+CLASSIFIER = {"train_classifier@digits"} | REFERENCE
+
+DRAWN = DRAWN_VAES | {
+    "draw_gan@tiny_gan",
+    "draw_gan_overview",
+    "draw_dirac",
+    "draw_flow",
+    "draw_realnvp@realnvp_mnist",
+    "draw_theory",
+}
+EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER
 CHECK, REPORT = {"check_params"}, {"write_report"}
-FETCHED = {"fetch_data@digits"} | VAES | REALNVP
+FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
 
 
 def reached(stages, changed):

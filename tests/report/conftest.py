@@ -9,7 +9,17 @@ from regen.params import Params
 from regen.report.claims import Claim, Claims
 from regen.report.flow import planar_table
 from regen.report.records import Records
-from report.made_up import RUN, params_dict, planar_scores, realnvp_record, theory_tables, vae_record
+from report.made_up import (
+    RUN,
+    evaluations,
+    fidelity_scores,
+    gan_record,
+    params_dict,
+    planar_scores,
+    realnvp_record,
+    theory_tables,
+    vae_record,
+)
 
 
 @pytest.fixture
@@ -28,6 +38,9 @@ def records(verdicts):
             for run, shift in {**runs, "stale": 9}.items()
         },
         realnvp={"rnvp": realnvp_record()},
+        gan={"w1": gan_record()},
+        fidelity={"w1": fidelity_scores(15.0), "l100": fidelity_scores(20.0)},
+        evaluations={"w1": evaluations()},
         histories={
             **{
                 run: pd.DataFrame(
@@ -42,6 +55,7 @@ def records(verdicts):
                 )
                 for run in runs
             },
+            "w1": pd.DataFrame({"step": [30, 60], "epoch": [0.1, 0.2], "train_metric": [0.5, 0.25]}),
             "rnvp": pd.DataFrame({"epoch": [1, 2, 3], "valid_bits_per_dimension": [3.5, 3.75, 2.5]}),
         },
         seeds={

@@ -73,6 +73,44 @@ def params_dict():
                 "temperature": 1.0,
             }
         },
+        "gan": {
+            "w1": {
+                "data": "digits",
+                "networks": "mlp",
+                "latent": 5,
+                "generator": [6],
+                "critic": [8],
+                "loss": "w1",
+                "critic_steps": 1,
+                "batch_size": 4,
+                "betas": [0.0, 0.99],
+                "generator_learning_rate": 2e-4,
+                "critic_learning_rate": 2e-4,
+                "steps": 60,
+                "shown": [0, 60],
+                "evaluate_every": 20,
+                "statistics_batches": 0,
+            }
+        },
+        "classifier": {
+            "digits": {
+                "widths": [4],
+                "epochs": 1,
+                "batch_size": 8,
+                "learning_rate": 0.1,
+                "augment": False,
+            }
+        },
+        "score": {
+            "extractor": "classifier",
+            "weights": None,
+            "samples": 100,
+            "splits": 10,
+            "batch_size": 50,
+            "kid_subsets": 2,
+            "kid_subset_size": 50,
+            "runs": {"w1": "digits", "l100": "digits"},
+        },
         "theory": {
             "kl_samples": 100,
             "noise": 0.5,
@@ -152,6 +190,50 @@ def realnvp_record():
     }
 
 
+def gan_record():
+    """Return what training records of a GAN."""
+    return {
+        "training": {
+            "steps": 60,
+            "epochs": 0.2,
+            "parameters": 456,
+            "generator_parameters": 234,
+            "critic_parameters": 222,
+            "seconds": 7.5,
+            "steps_per_second": 8.0,
+            "samples_per_second": 32.0,
+            "train_metric": 0.25,
+            "train_critic_loss": -0.25,
+            "train_penalty": 0.0,
+            "train_generator_loss": 0.5,
+        }
+    }
+
+
+def fidelity_scores(distance):
+    """Return scores of images by the classifier."""
+    return {
+        "extractor": "classifier",
+        "reference": "digits, test",
+        "samples": 100,
+        "splits": 10,
+        "rank_deficient": "no",
+        "inception_score": 2.5,
+        "inception_score_std": 0.125,
+        "frechet_distance": distance,
+        "kernel_distance": 0.5,
+        "kernel_distance_std": 0.0625,
+        "precision": 0.75,
+        "recall": 0.25,
+    }
+
+
+def evaluations():
+    """Return the scores of a GAN on its way."""
+    rows = [{"step": 20 * i, "seconds": 2.5 * i, "metric": 9.0 - i} for i in (1, 2, 3)]
+    return pd.DataFrame([row | fidelity_scores(50.0 - row["step"]) for row in rows])
+
+
 def planar_scores(layers):
     """Return the rows of two seeds that score() makes of the flows of `layers` maps."""
     rows = []
@@ -206,14 +288,20 @@ def theory_tables():
 
 def write_records(records):
     """Write every file that the report reads, as the other stages do."""
-    for family in (records.vae, records.realnvp):
+    for family in (records.vae, records.realnvp, records.gan):
         for run, kinds in family.items():
             for kind, content in kinds.items():
                 artifacts.write_metrics(artifacts.scores_file(run, kind), content)
+    for run, content in records.fidelity.items():
+        artifacts.write_metrics(artifacts.scores_file(run, "fidelity"), content)
     artifacts.write_metrics(artifacts.scores_file("theory", "summary"), records.theory)
     tables = {
-        **{artifacts.history_file(run): table for run, table in records.histories.items()},
+        **{
+            (artifacts.gan_history_file if run in records.gan else artifacts.history_file)(run): table
+            for run, table in records.histories.items()
+        },
         **{artifacts.seeds_file(run): table for run, table in records.seeds.items()},
+        **{artifacts.evaluations_file(run): table for run, table in records.evaluations.items()},
         **{artifacts.planar_scores_file(k): rows for k, rows in records.flow.groupby("layers")},
         **{artifacts.theory_table_file(name): table for name, table in records.theory_tables.items()},
         artifacts.planar_maps_table_file(): records.maps,

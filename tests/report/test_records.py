@@ -17,11 +17,13 @@ def test_what_was_written_is_read(params, records):
     found = Records.read(params)
     assert found.vae == {run: kinds for run, kinds in records.vae.items() if run != "stale"}
     assert found.realnvp == records.realnvp
+    assert found.gan == records.gan
+    assert found.fidelity == records.fidelity
     assert found.theory == records.theory
     assert found.figures == records.figures
     for name in ("flow", "maps", "dirac"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(records, name), check_dtype=False)
-    for name in ("histories", "seeds", "theory_tables"):
+    for name in ("histories", "seeds", "evaluations", "theory_tables"):
         ours, theirs = getattr(found, name), getattr(records, name)
         assert ours.keys() == theirs.keys()
         for key, table in theirs.items():
@@ -34,7 +36,7 @@ def test_only_the_runs_of_params_are_read(params):
     assert (list(found.vae), list(found.seeds), list(found.histories)) == (
         ["grey"],
         ["grey"],
-        ["grey", "rnvp"],
+        ["grey", "rnvp", "w1"],
     )
     assert set(found.flow["layers"]) == {2}
 

@@ -15,7 +15,10 @@ from report.made_up import write_records
 REPO = Path(__file__).parents[2]
 
 
-TABLES = ("vae", "codes", "codes", "posterior_same_planar", "planar", "maps", "realnvp", "claims", "dirac")
+TABLES = (
+    *("vae", "codes", "posterior_same_planar", "planar", "maps", "realnvp", "gan", "trends", "scores"),
+    *("claims", "dirac"),
+)
 
 
 @pytest.fixture
@@ -85,8 +88,11 @@ def test_metrics_are_finite_and_of_every_run(write_report, params):
     assert write_report() == (0, "")
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
-    assert set(metrics) == {*params.vae, *planar, "rnvp", "theory", "dirac"}
+    assert set(metrics) == {*params.vae, *planar, "rnvp", "w1", "theory", "dirac"}
     assert all(metrics.values())
+    assert metrics["l100"]["frechet_distance"] == 20.0
+    assert metrics["w1"]["frechet_distance"] == 15.0
+    assert not [key for values in metrics.values() for key in values if "second" in key]
 
 
 def test_a_seed_that_went_wrong_does_not_end_the_report(write_report):

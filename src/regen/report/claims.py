@@ -12,6 +12,8 @@ import pandas as pd
 from regen.errors import InputError
 from regen.yaml_files import read_yaml
 
+NOT_SCORED = "not scored"
+"""In place of what only scores could tell: it gets no verdict."""
 COLUMNS = ("claim", "what", "report", "ours", "tolerance", "verdict")
 
 
@@ -92,7 +94,7 @@ def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
     """Return one row for each claim on runs that there are: the report's figure, ours, and the verdict.
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
-    such as its data, gets no verdict.
+    such as its data, gets no verdict, nor does one that was not scored.
     """
     rows = []
     for claim in claims.claims:
@@ -103,7 +105,8 @@ def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
             other = [
                 key for key, value in claim.given.items() for each in these if each.settings.get(key) != value
             ]
-            verdict = f"other {other[0].replace('_', ' ')}" if other else "agrees" if agrees else "differs"
+            verdict = "agrees" if agrees else NOT_SCORED if ours == NOT_SCORED else "differs"
+            verdict = f"other {other[0].replace('_', ' ')}" if other else verdict
             tolerance = claim.tolerance or None
             rows.append((claim.id, claim.what, expected, ours, tolerance, verdict))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -123,9 +126,9 @@ def _ordered(claim: Claim, facts: list[Facts]) -> tuple[str, str, bool]:
     """Return our order and the report's, best first, and whether they are the same."""
     values = [_value(claim, each) for each in facts]
     sign = 1 if claim.better == "lower" else -1
-    finite = not any(isinstance(value, str) for value in values)
-    order = sorted(range(len(values)), key=lambda i: sign * values[i]) if finite else []
-    ours = ", ".join(f"{claim.runs[i]} ({values[i]:.2f})" for i in order) or "not finite"
+    words = [value for value in values if isinstance(value, str)]
+    order = [] if words else sorted(range(len(values)), key=lambda i: sign * values[i])
+    ours = ", ".join(f"{claim.runs[i]} ({values[i]:.2f})" for i in order) or words[0]
     return ours, ", ".join(claim.runs), order == list(range(len(values)))
 
 

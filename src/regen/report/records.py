@@ -12,7 +12,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.params import Params
 
-KINDS = {"vae": ("training", "likelihood"), "realnvp": ("training",)}
+KINDS = {"vae": ("training", "likelihood"), "realnvp": ("training",), "gan": ("training",)}
 """The kinds of metrics that a run of each family has."""
 
 Scores = Mapping[str, Mapping[str, Metrics]]
@@ -25,8 +25,13 @@ class Records:
 
     vae: Scores
     realnvp: Scores
+    gan: Scores
+    fidelity: Mapping[str, Metrics]
+    """Of the runs whose images are scored: their scores."""
     histories: Mapping[str, pd.DataFrame]
-    """A row an epoch; of the VAEs, a row a seed and epoch."""
+    """A row an epoch; of the VAEs, a row a seed and epoch; of the GANs by steps, a row some steps."""
+    evaluations: Mapping[str, pd.DataFrame]
+    """Of the GANs: their scores on the way, none where they are not scored there."""
     seeds: Mapping[str, pd.DataFrame]
     """Of the VAEs: log p and ELBO of the test images, a row a seed."""
     figures: Mapping[str, Sequence[str]]
@@ -45,9 +50,19 @@ class Records:
         return cls(
             vae=_scores("vae", params),
             realnvp=_scores("realnvp", params),
-            histories={
-                run: artifacts.read_csv(artifacts.history_file(run)) for run in (*params.vae, *params.realnvp)
+            gan=_scores("gan", params),
+            fidelity={
+                run: artifacts.read_metrics(artifacts.scores_file(run, "fidelity"))
+                for run in params.score.runs
             },
+            histories={
+                **{
+                    run: artifacts.read_csv(artifacts.history_file(run))
+                    for run in (*params.vae, *params.realnvp)
+                },
+                **{run: artifacts.read_csv(artifacts.gan_history_file(run)) for run in params.gan},
+            },
+            evaluations={run: artifacts.read_csv(artifacts.evaluations_file(run)) for run in params.gan},
             seeds={run: artifacts.read_csv(artifacts.seeds_file(run)) for run in params.vae},
             figures={
                 run: sorted(path.stem for path in artifacts.figures_dir(run).glob("*.png"))

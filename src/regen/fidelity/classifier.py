@@ -1,0 +1,99 @@
+"""The classifier: a small residual network whose penultimate layer stands in for Inception's features.
+
+References:
+    Deep Residual Learning for Image Recognition (He, Zhang, Ren and Sun, 2016).
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from regen.artifacts import read_tensors, write_tensors
+from regen.errors import InputError
+
+
+class Encoded(NamedTuple):
+    """What the classifier sees in images: `features` (N, D), not negative, and `logits` (N, classes)."""
+
+    features: Tensor
+    logits: Tensor
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a 1x1 one, all with batch norm; height and width are halved."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *_convolution(inputs, outputs, kernel=3, stride=2),
+            nn.ReLU(),
+            *_convolution(outputs, outputs, kernel=3, stride=1),
+        )
+        self.shortcut = nn.Sequential(*_convolution(inputs, outputs, kernel=1, stride=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, outputs, ceil(H/2), ceil(W/2))."""
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[nn.Module, nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return convolution, nn.BatchNorm2d(outputs)
+
+
+class ClassifierNet(nn.Module):
+    """Images of `shape` (C, H, W) to `classes`: convolution, residual blocks, mean over the image, linear."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int, widths: list[int]) -> None:
+        super().__init__()
+        self.shape, self.classes, self.widths = shape, classes, widths
+        self.body = nn.Sequential(
+            *_convolution(shape[0], widths[0], kernel=3, stride=1),
+            nn.ReLU(),
+            *(Residual(inputs, outputs) for inputs, outputs in pairwise(widths)),
+        )
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, pixels: Tensor) -> Encoded:
+        """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
+        x = (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        features = self.body(x).mean((2, 3))
+        return Encoded(features, self.head(features))
+
+
+def build_classifier(shape: tuple[int, ...], classes: int, widths: list[int]) -> ClassifierNet:
+    """Return a freshly initialised network, laid out as convolutions are fastest."""
+    network = ClassifierNet(shape, classes, widths)
+    return network.to(memory_format=torch.channels_last)
+
+
+def save_classifier(path: Path, network: ClassifierNet, data: str) -> None:
+    """Publish the weights, with what is needed to build the network again."""
+    about = {"data": data, "shape": network.shape, "classes": network.classes, "widths": network.widths}
+    write_tensors(path, network.state_dict(), {"classifier": json.dumps(about)})
+
+
+def load_classifier(path: Path) -> ClassifierNet:
+    """Return the network that `save_classifier` saved, in evaluation mode.
+
+    torch's global generator stays as it is.
+
+    Raises:
+        InputError: the file is absent, damaged, or not a classifier's.
+    """
+    tensors, about = read_tensors(path)
+    try:
+        made = json.loads(about["classifier"])
+        with torch.random.fork_rng(devices=[]):
+            network = build_classifier(tuple(made["shape"]), made["classes"], made["widths"])
+        network.load_state_dict(tensors)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a classifier ({reason}); run the stage train_classifier") from None
+    return network.eval()

@@ -1,0 +1,80 @@
+"""Reference features: what an extractor sees in the test images of a data set, measured once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from regen.artifacts import read_tensors, write_tensors
+from regen.data.images import Images
+from regen.errors import InputError
+from regen.fidelity.extractors import Extractor, check_images
+from regen.fidelity.gaussians import Gaussian, fit_gaussian
+
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What reference features were measured on, and with what."""
+
+    data: str
+    extractor: str
+    weights: str
+    """The digest of the extractor's weights."""
+    shape: str
+    """(C, H, W) of the images, as `C x H x W`."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Features (N, D) float32 of a data set's test images, and the Gaussian fitted to them."""
+
+    origin: Origin
+    features: Tensor
+    gaussian: Gaussian
+
+
+def shape_label(images: Tensor) -> str:
+    """Return the size of `images` (N, C, H, W) as it stands in an `Origin`."""
+    return " x ".join(str(side) for side in images.shape[1:])
+
+
+def measure(extractor: Extractor, images: Images, data: str) -> Reference:
+    """Return the features of `images`, the test images of `data`.
+
+    Raises:
+        InputError: the images are not what the extractor takes, or all of a single class.
+        RunError: a feature is not finite.
+    """
+    check_images(images.pixels)
+    if images.labels is not None and len(images.labels.unique()) < 2:
+        raise InputError(f"{data}: {SPLIT}: holds a single class; scores need at least 2 to compare with")
+    if len(images.pixels) < 2:
+        raise InputError(f"{data}: {SPLIT}: holds a single image; a covariance needs at least 2")
+    features = extractor(images.pixels).features
+    origin = Origin(data, extractor.name, extractor.weights, shape_label(images.pixels))
+    return Reference(origin, features, fit_gaussian(features))
+
+
+def write_reference(path: Path, reference: Reference) -> None:
+    """Publish a reference as one safetensors file: `features`, `mu`, `sigma`, and its origin."""
+    tensors = {"features": reference.features, **vars(reference.gaussian)}
+    write_tensors(path, tensors, asdict(reference.origin))
+
+
+def read_reference(path: Path, device: torch.device) -> Reference:
+    """Return what `write_reference` wrote, on `device`; InputError where it is absent or something else."""
+    tensors, about = read_tensors(path)
+    try:
+        origin = Origin(**about)
+        gaussian = Gaussian(tensors["mu"], tensors["sigma"])
+        features = tensors["features"].to(device)
+    except (KeyError, TypeError):
+        raise InputError(f"{path}: not a reference; run the stage measure_reference") from None
+    if device.type != "mps":
+        gaussian = Gaussian(gaussian.mu.to(device), gaussian.sigma.to(device))
+    return Reference(origin, features, gaussian)

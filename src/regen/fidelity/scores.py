@@ -1,0 +1,181 @@
+"""Scores of generated images: Inception Score, Frechet and kernel distance, precision and recall.
+
+The formulas are torch-fidelity's own, but for the Frechet distance (`gaussians`), which agrees with it.
+
+References:
+    Improved Techniques for Training GANs (Salimans et al., 2016): Inception Score.
+    GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium (Heusel et al., 2017):
+    FID.
+    Demystifying MMD GANs (Binkowski et al., 2018): KID.
+    Improved Precision and Recall Metric for Assessing Generative Models (Kynkaanniemi et al., 2019).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+from regen.artifacts import classifier_file, metric, reference_file
+from regen.errors import InputError
+from regen.fidelity.extractors import Extractor, load_extractor
+from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance, root
+from regen.fidelity.reference import SPLIT, Reference, read_reference, shape_label
+from regen.fidelity.weights import find_weights
+from regen.sections import Score
+
+NEIGHBOURS = 3
+"""k of precision and recall: an image counts as covered within reach of another's k-th neighbour."""
+DISTANCES_AT_ONCE = 1000
+"""Rows of the matrix of distances: 40 MB for 10,000 images, where the whole of it would be 400 MB."""
+
+Scores = dict[str, float | int | str]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores images against the reference features of one data set."""
+
+    extractor: Extractor
+    reference: Reference
+    settings: Score
+
+    def __call__(self, images: Tensor, full: bool = True) -> Scores:
+        """Return the scores of `images` (N, C, H, W) uint8, and what they were made with.
+
+        Without `full`, kernel distance, precision and recall, which cost the most, are left out. No global
+        random state is touched: the same images have the same scores.
+
+        Raises:
+            InputError: the images are not like the reference's, or too few.
+            RunError: a feature is not finite.
+        """
+        self._check(images, full)
+        features, logits = self.extractor(images)
+        scores = self._inception_score(logits) | self._distance(features)
+        if full:
+            scores |= self._kernel_distance(features) | self._precision_and_recall(features)
+        return self._origin(features) | {
+            name: metric(value) if isinstance(value, float) else value for name, value in scores.items()
+        }
+
+    def is_rank_deficient(self, samples: int) -> bool:
+        """Return whether so many images, or the reference's, are too few for a covariance of full rank."""
+        count, dimension = self.reference.features.shape
+        return min(samples, count) <= dimension
+
+    @cached_property
+    def _reference_root(self) -> Tensor:
+        return root(self.reference.gaussian.sigma)
+
+    def _check(self, images: Tensor, full: bool) -> None:
+        if images.dim() == 4 and (shape := shape_label(images)) != self.reference.origin.shape:
+            raise InputError(
+                f"images of {shape}: those of {self.reference.origin.data} are {self.reference.origin.shape}"
+            )
+        least = max(self.settings.splits, 2)
+        if full:
+            least = max(least, self.settings.kid_subset_size, NEIGHBOURS + 1)
+        if len(images) < least:
+            raise InputError(
+                f"{len(images)} images are too few to score: at least {least} are needed for "
+                f"score.splits, score.kid_subset_size and {NEIGHBOURS} neighbours"
+            )
+
+    def _origin(self, features: Tensor) -> Scores:
+        origin = self.reference.origin
+        return {
+            "extractor": self.extractor.name,
+            "weights": self.extractor.weights,
+            "features": features.shape[1],
+            "reference": f"{origin.data}, {SPLIT}",
+            "reference_images": len(self.reference.features),
+            "samples": len(features),
+            "splits": self.settings.splits,
+            "rank_deficient": "yes" if self.is_rank_deficient(len(features)) else "no",
+        }
+
+    def _inception_score(self, logits: Tensor) -> Scores:
+        found = isc_features_to_metric(float64(logits), self.settings.splits)
+        return {
+            "inception_score": found[KEY_METRIC_ISC_MEAN],
+            "inception_score_std": found[KEY_METRIC_ISC_STD],
+        }
+
+    def _distance(self, features: Tensor) -> Scores:
+        name = "fid" if self.extractor.is_inception else "frechet_distance"
+        found = fit_gaussian(features)
+        return {name: frechet_distance(found, self.reference.gaussian, self._reference_root)}
+
+    def _kernel_distance(self, features: Tensor) -> Scores:
+        name = "kid" if self.extractor.is_inception else "kernel_distance"
+        subsets = {"kid_subsets": self.settings.kid_subsets, "kid_subset_size": self.settings.kid_subset_size}
+        found = kid_features_to_metric(features, self.reference.features, verbose=False, **subsets)
+        return {name: found[KEY_METRIC_KID_MEAN], f"{name}_std": found[KEY_METRIC_KID_STD], **subsets}
+
+    def _precision_and_recall(self, features: Tensor) -> Scores:
+        found = prc_features_to_metric(
+            features,
+            self.reference.features,
+            prc_neighborhood=NEIGHBOURS,
+            prc_batch_size=DISTANCES_AT_ONCE,
+            save_cpu_ram=True,
+            verbose=False,
+        )
+        return {"precision": found[KEY_METRIC_PRECISION], "recall": found[KEY_METRIC_RECALL]}
+
+
+def extractor_of(score: Score, data: str, device: torch.device) -> Extractor:
+    """Return the extractor that `score` names; the classifier is the one of `data`.
+
+    Raises:
+        InputError: its weights are absent, or of another network.
+    """
+    if score.extractor == "classifier":
+        weights = classifier_file(data)
+    else:
+        weights = find_weights(score.extractor, score.weights)
+    return load_extractor(score.extractor, weights, device, score.batch_size)
+
+
+def load_scorer(score: Score, data: str, device: torch.device) -> Scorer:
+    """Return the scorer against the test images of `data`; warn where covariances lack full rank.
+
+    Raises:
+        InputError: weights or reference are absent, don't belong together, or hold too few images.
+    """
+    extractor, path = extractor_of(score, data, device), reference_file(data)
+    scorer = Scorer(extractor, read_reference(path, device), score)
+    _check_reference(scorer, data, path)
+    if scorer.is_rank_deficient(score.samples):
+        count, dimension = scorer.reference.features.shape
+        log.warning(
+            "%s: %d samples and %d reference images for %d features: the covariance lacks full rank, and the "
+            "Frechet distance is biased; raise score.samples, or use a data set with more test images",
+            data,
+            score.samples,
+            count,
+            dimension,
+        )
+    return scorer
+
+
+def _check_reference(scorer: Scorer, data: str, path: Path) -> None:
+    origin, extractor = scorer.reference.origin, scorer.extractor
+    found = (origin.data, origin.extractor, origin.weights)
+    if found != (expected := (data, extractor.name, extractor.weights)):
+        raise InputError(f"{path}: measured with {found}, not {expected}; run the stage measure_reference")
+    count, least = len(scorer.reference.features), max(scorer.settings.kid_subset_size, NEIGHBOURS + 1)
+    if count < least:
+        raise InputError(
+            f"params.yaml: score.kid_subset_size: {data} has {count} test images; at least {least} are needed"
+        )

@@ -1,0 +1,151 @@
+"""What training the classifier means: the learner that the loop drives, and what comes of it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regen.artifacts import metric
+from regen.data.images import Dataset, Images
+from regen.errors import InputError
+from regen.fidelity.classifier import ClassifierNet
+from regen.sections import Classifier
+from regen.training.loop import Fitted, Stateful
+
+MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
+CROP = 4
+"""Pixels by which a random crop may be off; at the edges the image is mirrored."""
+EVALUATION_BATCH = 500
+
+
+def check_labels(images: Images, what: str) -> int:
+    """Return how many classes there are.
+
+    Raises:
+        InputError: there are no labels, or one class only; the message starts with `what`.
+    """
+    if images.labels is None:
+        raise InputError(f"{what}: has no labels, which a classifier needs; name a labelled data set")
+    if len(images.labels.unique()) < 2:
+        raise InputError(f"{what}: holds a single class; scores need at least 2")
+    return int(images.labels.max()) + 1
+
+
+def on_device(images: Images, device: torch.device) -> Images:
+    """Return `images` with pixels and labels on `device`."""
+    return Images(images.pixels.to(device), None if images.labels is None else images.labels.to(device))
+
+
+class ClassifierLearner:
+    """SGD with Nesterov momentum on the cross entropy, one cycle of the step size, accuracy after each epoch.
+
+    The loop hands it indices into `train` and not images, so that each image keeps its label.
+    """
+
+    terms: tuple[str, ...] = ("loss", "accuracy")
+
+    def __init__(
+        self,
+        network: ClassifierNet,
+        settings: Classifier,
+        train: Images,
+        valid: Images | None,
+        autocast: torch.autocast,
+    ) -> None:
+        self.network, self.train, self.valid, self.autocast = network, train, valid, autocast
+        self.augment = settings.augment
+        rate = settings.learning_rate
+        self.optimizer = torch.optim.SGD(
+            network.parameters(), rate, MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
+        )
+        steps = settings.epochs * -(-len(train.pixels) // settings.batch_size)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, rate, total_steps=steps + 1, cycle_momentum=False
+        )
+
+    @property
+    def rows(self) -> Tensor:
+        """What the loop trains on: the index (N,) of each training image."""
+        return torch.arange(len(self.train.pixels), device=self.train.pixels.device)
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Return the network, the optimiser and where in its cycle the step size is."""
+        return {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
+
+    def step(self, batch: Tensor) -> Tensor:
+        """Take one step on the images of the indices `batch` (N,); return cross entropy and accuracy (2,)."""
+        pixels, labels = self.train.pixels[batch], _labels(self.train)[batch]
+        if self.augment:
+            pixels = augmented(pixels)
+        self.optimizer.zero_grad()
+        with self.autocast:
+            logits = self.network(pixels).logits
+        loss = F.cross_entropy(logits.float(), labels)
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        return torch.stack([loss.detach(), (logits.argmax(1) == labels).float().mean()])
+
+    def evaluate(self) -> dict[str, float]:
+        """Return the share of validation images that are classified rightly; nothing where there are none."""
+        return {} if self.valid is None else {"valid_accuracy": accuracy(self.network, self.valid)}
+
+    def snapshot(self) -> Tensor:
+        """Return no images: a classifier makes none."""
+        return self.train.pixels[:0]
+
+
+def augmented(pixels: Tensor) -> Tensor:
+    """Return `pixels` (N, C, H, W), each image shifted by up to CROP pixels and mirrored half of the time."""
+    count, _, height, width = pixels.shape
+    device = pixels.device
+    padded = F.pad(pixels.float(), [CROP] * 4, mode="reflect").to(pixels.dtype)
+    top, left = torch.randint(2 * CROP + 1, (2, count, 1), device=device)
+    rows, columns = top + torch.arange(height, device=device), left + torch.arange(width, device=device)
+    mirrored = torch.rand(count, 1, device=device) < 0.5
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    images = torch.arange(count, device=device)[:, None, None]
+    return padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
+    """Return the class (N,) that each of `pixels` (N, C, H, W) uint8 is taken for."""
+    training = network.training
+    network.eval()
+    classes = [network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)]
+    network.train(training)
+    return torch.cat(classes)
+
+
+def accuracy(network: ClassifierNet, images: Images) -> float:
+    """Return the share of `images` that are classified rightly."""
+    return float((predict(network, images.pixels) == _labels(images)).float().mean())
+
+
+def agreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
+    """Return the share of `images` (N, C, H, W) uint8 that are taken for the same class as their `others`."""
+    return float((predict(network, images) == predict(network, others)).float().mean())
+
+
+def summary(
+    network: ClassifierNet, dataset: Dataset, test: Images, fitted: Fitted
+) -> dict[str, float | int | str]:
+    """Return the metrics of the trained classifier; `test` is what its accuracy is measured on."""
+    last = {name: metric(value) for name, value in fitted.history[-1].items() if name != "epoch"}
+    return {
+        "data": dataset.name,
+        "epochs": len(fitted.history),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "features": network.widths[-1],
+        **last,
+        "test_images": len(test.pixels),
+        "test_accuracy": accuracy(network, test),
+    }
+
+
+def _labels(images: Images) -> Tensor:
+    if images.labels is None:
+        raise ValueError("images without labels; check_labels says so to the user")
+    return images.labels

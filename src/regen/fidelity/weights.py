@@ -1,0 +1,120 @@
+"""Weights of the two Inceptions: found or downloaded, verified, and read without running what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from regen.cache import cache_dir
+from regen.data.catalog import RemoteFile
+from regen.data.download import Transfer
+from regen.data.fetch import WAYS_OUT, fetch_files
+from regen.data.mirrors import list_mirrors
+from regen.errors import InputError, RunError
+
+KEY = "params.yaml: score.weights"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A published file of weights, and the URL of the folder that it is published in."""
+
+    file: RemoteFile
+    folder: str
+
+
+def _pretrained(folder: str, name: str, sha256: str, size: int) -> Pretrained:
+    return Pretrained(RemoteFile(name, sha256, size, names=(name,)), folder)
+
+
+PRETRAINED = {
+    "inception-torchvision": _pretrained(
+        "https://download.pytorch.org/models/",
+        "inception_v3_google-0cc3c7bd.pth",
+        "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+        108_949_747,
+    ),
+    "inception-v3-compat": _pretrained(
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
+        "weights-inception-2015-12-05-6726825d.pth",
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        95_628_359,
+    ),
+}
+
+
+def find_weights(extractor: str, weights: str | None, transfer: Transfer | None = None) -> Path:
+    """Return the file of an Inception's weights: `weights` if it is a file, else the published one.
+
+    The published file is downloaded from the URL `weights`, or else from where it is published or the mirror
+    REGEN_DATA_MIRROR, unless it is in the cache; its SHA-256 has to be right. A file may hold other weights.
+
+    Raises:
+        InputError: there is no such file, or it cannot be had; the message names it and the ways out.
+    """
+    if weights is not None and "://" not in weights:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise InputError(f"{KEY}: {weights!r}: no such file")
+        return path
+    published = PRETRAINED[extractor] if weights is None else _at(weights, PRETRAINED[extractor])
+    downloads, file = cache_dir() / "downloads", published.file
+    mirrors = [published.folder] if weights else list_mirrors(None, [published.folder])
+    try:
+        return fetch_files([file], mirrors, downloads, transfer or Transfer())[file.name]
+    except RunError as error:
+        tried = str(error).removesuffix(WAYS_OUT).rstrip()
+        raise InputError(
+            f"{tried}\nThe file has SHA-256 {file.sha256}.\n"
+            f"Either put it at {downloads / file.sha256[:16] / file.name},\n"
+            f"or set score.weights in params.yaml to the file or to a URL of it.\n"
+            f"The extractor 'classifier' needs no download."
+        ) from None
+
+
+def _at(url: str, published: Pretrained) -> Pretrained:
+    """Return the published file as `url` names it."""
+    folder, _, name = url.rpartition("/")
+    if not url.startswith(("http://", "https://")) or not name:
+        raise InputError(f"{KEY}: {url!r}: should be a file, or a URL of one with http:// or https://")
+    return Pretrained(replace(published.file, names=(name,)), folder + "/")
+
+
+def digest(path: Path) -> str:
+    """Return the first 16 digits of the file's SHA-256, which tell weights from others."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, or of a state dict that torch.save wrote; no code is run.
+
+    Raises:
+        InputError: the file is damaged or holds anything but tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with warnings.catch_warnings(action="ignore"):  # of what is then refused
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        raise InputError(
+            f"{path}: a pickle that holds more than tensors, which is not loaded; {_ALLOWED}"
+        ) from None
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: damaged, or not weights at all ({reason}); {_ALLOWED}") from None
+    if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
+        raise InputError(f"{path}: not tensors by name; {_ALLOWED}")
+    return state
+
+
+_ALLOWED = "allowed: a state dict, as .safetensors or saved by torch.save"

@@ -1,0 +1,184 @@
+"""The networks of a GAN, built from its part of `params.yaml`.
+
+Generators map z (N, latent), standard normal, to images (N, C, H, W) in [-1, 1], critics such images to a
+real number each, (N,): the logit of their being real for `jsd` and `nonsaturating`.
+
+References:
+    Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (Radford,
+    Metz and Chintala, 2016): DCGAN, and its initial weights.
+    Spectral Normalization for Generative Adversarial Networks (Miyato et al., 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from regen.errors import InputError
+from regen.sections.gan import SMALLEST, GanRun, doublings
+
+GATE = -3.0
+"""Where a residual block's gate starts: 1 - sigmoid(-3), 95 % of it, is the identity."""
+DCGAN_DEVIATION = 0.02
+"""Standard deviation of DCGAN's initial weights."""
+
+Layers = list[nn.Module]
+
+
+class ResidualBlock(nn.Module):
+    """(1 - s(a)) x + s(a) f(x), s the sigmoid, for maps of `width` channels.
+
+    f is conv3x3 - [BN] - activation - conv1x1 - [BN] - activation. The gate a is learnt.
+    """
+
+    def __init__(self, width: int, activation: Callable[[], nn.Module], batch_norm: bool) -> None:
+        super().__init__()
+        self.f = nn.Sequential(
+            *convolution(width, width, 3, 1, 1, activation, batch_norm),
+            *convolution(width, width, 1, 1, 0, activation, batch_norm),
+        )
+        self.a = nn.Parameter(torch.tensor(GATE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what becomes of `x` (N, width, H, W), in the same shape."""
+        s = self.a.sigmoid()
+        return (1 - s) * x + s * self.f(x)
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    activation: Callable[[], nn.Module],
+    batch_norm: bool,
+    kind: type[nn.Conv2d] | type[nn.ConvTranspose2d] = nn.Conv2d,
+) -> Layers:
+    """Return conv - [BN] - activation; the bias that BN would subtract again is left out."""
+    conv = kind(inputs, outputs, kernel, stride, padding, bias=not batch_norm)
+    return [conv, *([nn.BatchNorm2d(outputs)] if batch_norm else []), activation()]
+
+
+def relu() -> nn.Module:
+    """Return ReLU that overwrites its input: nothing else reads what convolution or BN gave."""
+    return nn.ReLU(inplace=True)
+
+
+def leaky_relu(slope: float) -> Callable[[], nn.Module]:
+    """Return what makes LeakyReLU of that slope, in place as `relu`."""
+    return lambda: nn.LeakyReLU(slope, inplace=True)
+
+
+def widths(run: GanRun, shape: tuple[int, ...]) -> list[int]:
+    """Return the channels of the maps from `run.width` next to the image to the smallest, doubling.
+
+    Raises:
+        InputError: images of `shape` (C, H, W) are not what such networks make.
+    """
+    assert run.width is not None
+    try:
+        return [run.width << i for i in range(doublings(shape))]
+    except ValueError as error:
+        raise InputError(f"params.yaml: networks: {run.networks!r}: {error}; try mlp") from None
+
+
+def convolutional_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+    """Return z - 4x4 maps - BN - ReLU - [res], each size twice the last, up to the image - tanh."""
+    channels = [*reversed(widths(run, shape))]
+    layers: Layers = [nn.Unflatten(1, (run.latent, 1, 1))]
+    for inputs, outputs in pairwise([run.latent, *channels]):
+        stride, padding = (1, 0) if len(layers) == 1 else (2, 1)
+        layers += convolution(inputs, outputs, 4, stride, padding, relu, True, nn.ConvTranspose2d)
+        if run.networks == "residual":
+            layers.append(ResidualBlock(outputs, relu, batch_norm=True))
+    bias = run.networks == "residual"  # DCGAN's generator has none anywhere
+    layers += [nn.ConvTranspose2d(channels[-1], shape[0], 4, 2, 1, bias=bias), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def residual_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+    """Return image - half as large - LeakyReLU - res, down to 4x4 - conv4x4."""
+    activation = leaky_relu(run.slope)
+    channels = [shape[0], *widths(run, shape)]
+    layers: Layers = []
+    for inputs, outputs in pairwise(channels):
+        layers += convolution(inputs, outputs, 4, 2, 1, activation, False)
+        layers.append(ResidualBlock(outputs, activation, batch_norm=False))
+    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST), nn.Flatten(0))
+
+
+def dcgan_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+    """Return image - half as large - [BN, but in the first layer] - LeakyReLU, down to 4x4 - conv4x4."""
+    channels = [shape[0], *widths(run, shape)]
+    layers: Layers = []
+    for inputs, outputs in pairwise(channels):
+        batch_norm = bool(layers)
+        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm)
+    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
+
+
+def mlp_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+    """Return z - (linear - [BN, from the second on] - LeakyReLU) per hidden width - linear - tanh."""
+    assert run.generator is not None
+    layers: Layers = []
+    for inputs, outputs in pairwise([run.latent, *run.generator]):
+        batch_norm = run.generator_batch_norm and bool(layers)
+        layers.append(nn.Linear(inputs, outputs, bias=not batch_norm))
+        layers += [*([nn.BatchNorm1d(outputs)] if batch_norm else []), leaky_relu(run.slope)()]
+    last = nn.Linear([run.latent, *run.generator][-1], prod(shape))
+    return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, shape))
+
+
+def mlp_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+    """Return image - (linear - LeakyReLU) per hidden width - linear."""
+    assert run.critic is not None
+    layers: Layers = [nn.Flatten()]
+    for inputs, outputs in pairwise([prod(shape), *run.critic]):
+        layers += [nn.Linear(inputs, outputs), leaky_relu(run.slope)()]
+    return nn.Sequential(*layers, nn.Linear([prod(shape), *run.critic][-1], 1), nn.Flatten(0))
+
+
+def start_as_dcgan(network: nn.Module) -> None:
+    """Draw weights of convolutions from N(0, 0.02^2), scales of batch norm from N(1, 0.02^2)."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, DCGAN_DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, DCGAN_DEVIATION)
+
+
+def build_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
+    """Return the freshly initialised generator of `run` for images of `shape` (C, H, W).
+
+    Raises:
+        InputError: its networks don't make images of that size.
+    """
+    generator = mlp_generator(run, shape) if run.networks == "mlp" else convolutional_generator(run, shape)
+    if run.networks == "dcgan":
+        start_as_dcgan(generator)
+    return generator.to(memory_format=torch.channels_last)
+
+
+def build_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
+    """Return the freshly initialised critic of `run` for images of `shape` (C, H, W).
+
+    Raises:
+        InputError: its networks don't take images of that size.
+    """
+    build = {"residual": residual_critic, "dcgan": dcgan_critic, "mlp": mlp_critic}[run.networks]
+    critic = build(run, shape)
+    if run.networks == "dcgan":
+        start_as_dcgan(critic)
+    if run.spectral_norm:
+        for module in list(critic.modules()):
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                spectral_norm(module)
+    return critic.to(memory_format=torch.channels_last)

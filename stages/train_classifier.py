@@ -1,0 +1,68 @@
+"""Train the classifier of one labelled data set: python stages/train_classifier.py mnist."""
+
+from pathlib import Path
+
+import torch
+
+import regen
+from regen import artifacts, stage
+from regen.data.images import read_dataset
+from regen.errors import InputError
+from regen.fidelity.classifier import build_classifier, save_classifier
+from regen.fidelity.training import ClassifierLearner, check_labels, on_device, summary
+from regen.mistakes import suggest
+from regen.params import read_params
+from regen.training.checkpoint import Checkpoint, fingerprint
+from regen.training.device import autocast, select_device
+from regen.training.loop import Plan, fit
+
+LIBRARY = Path(regen.__path__[0])
+SOURCES = [
+    *LIBRARY.glob("training/*.py"),
+    *(LIBRARY / f"fidelity/{name}.py" for name in ("classifier", "training")),
+]
+
+
+def train_classifier(data: str) -> None:
+    """Train the classifier of DATA in params.yaml's section `classifier`; killed, it goes on."""
+    params = read_params()
+    if data not in params.classifier:
+        raise InputError(f"params.yaml: classifier: no {data!r}; {suggest(data, list(params.classifier))}")
+    settings = params.classifier[data]
+    device = select_device(params.device)
+    data_file = artifacts.dataset_file(data)
+    dataset = read_dataset(data_file)
+    classes = check_labels(dataset.splits["train"], f"{data}: train")
+    splits = {name: on_device(images, device) for name, images in dataset.splits.items()}
+
+    torch.manual_seed(params.seed)
+    shape = tuple(splits["train"].pixels.shape[1:])
+    network = build_classifier(shape, classes, settings.widths).to(device)
+    learner = ClassifierLearner(
+        network, settings, splits["train"], splits.get("valid"), autocast(params.precision, device)
+    )
+    plan = Plan(
+        f"classifier of {data}",
+        settings.epochs,
+        settings.batch_size,
+        settings.learning_rate,
+        params.seed,
+        params.training.checkpoint_every,
+        (),
+    )
+    key = fingerprint(
+        [settings.model_dump(), params.seed, str(device), params.precision], [data_file, *SOURCES]
+    )
+    checkpoint = Checkpoint.of(f"classifier-{data}", key)
+    fitted = fit(learner, learner.rows, plan, checkpoint)
+
+    save_classifier(artifacts.classifier_file(data), network, data)
+    artifacts.write_metrics(
+        artifacts.scores_file(f"classifier-{data}", "training"),
+        summary(network, dataset, splits["test"], fitted),
+    )
+    checkpoint.remove()
+
+
+if __name__ == "__main__":
+    stage.run(train_classifier)

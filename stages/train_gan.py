@@ -1,0 +1,63 @@
+"""Train one GAN of params.yaml: python stages/train_gan.py cifar10_jsd_1."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+import regen
+from regen import artifacts, stage
+from regen.data.images import read_dataset
+from regen.gan.learner import GanLearner
+from regen.gan.networks import build_critic, build_generator
+from regen.gan.schedule import Schedule
+from regen.gan.training import Scoring, evaluations, history, summary, train
+from regen.params import read_params
+from regen.training.checkpoint import Checkpoint, fingerprint
+from regen.training.device import autocast, select_device
+
+LIBRARY = Path(regen.__path__[0])
+ROOM = [path for path in LIBRARY.glob("gan/*.py") if "figures" not in path.name]
+SOURCES = [*ROOM, *LIBRARY.glob("training/*.py")]
+
+
+def train_gan(name: str) -> None:
+    """Train the run NAME of params.yaml's section `gan`; killed and started again, it goes on."""
+    params = read_params()
+    run = params.gan_run(name)
+    device = select_device(params.device)
+    data_file = artifacts.dataset_file(run.data)
+    splits = read_dataset(data_file).splits
+    data = splits["train"].pixels.to(device)
+    valid = splits["valid"].pixels.to(device) if "valid" in splits else None
+    shape = tuple(data.shape[1:])
+
+    settings = [run.model_dump(), params.seed, str(device), params.precision]
+    files = [data_file, *SOURCES]
+    scoring = None
+    if run.evaluate_every:
+        from regen.fidelity.scores import load_scorer  # takes seconds to import
+
+        scorer = partial(load_scorer(params.score, run.data, device), full=False)
+        scoring = Scoring(scorer, params.score.samples)
+        settings.append(params.score.model_dump())
+        files += [artifacts.reference_file(run.data), *LIBRARY.glob("fidelity/*.py")]
+
+    torch.manual_seed(params.seed)
+    generator, critic = build_generator(run, shape).to(device), build_critic(run, shape).to(device)
+    learner = GanLearner(run, generator, critic, autocast(params.precision, device))
+    schedule = Schedule.of(name, run, len(data), params.seed, params.training.checkpoint_every)
+    checkpoint = Checkpoint.of(name, fingerprint(settings, files))
+    trained = train(learner, data, valid, schedule, checkpoint, scoring)
+
+    final = learner.evaluated()
+    artifacts.write_tensors(artifacts.weights_file(name, params.seed), final.state_dict())
+    artifacts.write_snapshots(artifacts.snapshots_file(name), trained.snapshots)
+    artifacts.write_csv(artifacts.gan_history_file(name), history(learner, trained, schedule))
+    artifacts.write_csv(artifacts.evaluations_file(name), evaluations(trained))
+    artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(learner, trained, schedule))
+    checkpoint.remove()
+
+
+if __name__ == "__main__":
+    stage.run(train_gan)

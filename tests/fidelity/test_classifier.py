@@ -1,0 +1,190 @@
+"""The classifier: its network, its training on the digits, augmentation, agreement."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images
+from regen.data.digits import embedded_digits
+from regen.data.images import Dataset, Images
+from regen.errors import InputError
+from regen.fidelity.classifier import build_classifier, load_classifier, save_classifier
+from regen.fidelity.training import (
+    CROP,
+    ClassifierLearner,
+    accuracy,
+    agreement,
+    augmented,
+    check_labels,
+    predict,
+    summary,
+)
+from regen.training.checkpoint import Checkpoint
+from regen.training.device import autocast
+from regen.training.loop import Plan, fit
+
+LEARNING = TRAINING.model_copy(update={"widths": [4, 8, 16, 32], "epochs": 4})
+DIGITS = embedded_digits((1297, 250, 250))
+
+
+def learner_of(train, valid=None, settings=TRAINING, seed=0):
+    torch.manual_seed(seed)
+    network = build_classifier(tuple(train.pixels.shape[1:]), 10, settings.widths)
+    return ClassifierLearner(network, settings, train, valid, autocast("float32", CPU))
+
+
+def train(learner, folder, settings=TRAINING, epochs=None):
+    plan = Plan("toy", epochs or settings.epochs, settings.batch_size, settings.learning_rate, 1, 1, ())
+    return fit(learner, learner.rows, plan, Checkpoint(folder))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    learner = learner_of(DIGITS["train"], DIGITS["valid"], LEARNING)
+    return learner.network, train(learner, tmp_path_factory.mktemp("checkpoint"), LEARNING)
+
+
+def test_it_learns_the_digits(trained):
+    network, fitted = trained
+    report = summary(network, Dataset("digits", DIGITS, "embedded"), DIGITS["test"], fitted)
+    assert report["test_accuracy"] > 0.93
+    assert report["valid_accuracy"] > 0.93
+    assert report["train_accuracy"] > report["test_accuracy"] - 0.05
+    assert (report["data"], report["epochs"], report["features"], report["test_images"]) == (
+        "digits",
+        4,
+        32,
+        250,
+    )
+    assert report["parameters"] == sum(p.numel() for p in network.parameters())
+
+
+def test_its_features_keep_the_digits_apart(trained):
+    """The nearest class mean in feature space is as good as its last layer, give or take."""
+    network, _ = trained
+    network.eval()
+    with torch.no_grad():
+        train, test = (network(DIGITS[split].pixels).features for split in ("train", "test"))
+    means = torch.stack([train[DIGITS["train"].labels == digit].mean(0) for digit in range(10)])
+    nearest = torch.cdist(test, means).argmin(1)
+    assert (nearest == DIGITS["test"].labels).float().mean() > 0.9
+    assert train.shape == (1297, 32)
+    assert torch.linalg.matrix_rank(train.double().T.cov()) == 32
+
+
+def test_agreement_is_the_share_of_images_of_the_same_class(trained):
+    network, _ = trained
+    images = DIGITS["test"].pixels
+    assert agreement(network, images, images) == 1
+    shuffled = images.roll(1, 0)
+    expected = (predict(network, images) == predict(network, shuffled)).float().mean()
+    assert agreement(network, images, shuffled) == pytest.approx(float(expected))
+    assert agreement(network, images, shuffled) < 0.3
+    noise = random_images(250, (1, 28, 28), seed=4).float()
+    blurred = (0.9 * images.float() + 0.1 * noise).to(torch.uint8)
+    assert agreement(network, images, blurred) > 0.9
+
+
+def test_predicting_changes_nothing(trained):
+    network, _ = trained
+    for training in (True, False):
+        network.train(training)
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        predict(network, DIGITS["test"].pixels)
+        assert network.training is training
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path):
+    images, settings = labelled(random_images(70)), TRAINING.model_copy(update={"augment": True})
+    whole, stopped, resumed = (learner_of(images, images, settings, seed) for seed in (0, 0, 1))
+    expected = train(whole, tmp_path / "whole")
+    train(stopped, tmp_path / "stopped", epochs=1)
+    fitted = train(resumed, tmp_path / "stopped")
+    pd.testing.assert_frame_equal(fitted.table, expected.table, check_exact=True)
+    assert all(map(torch.equal, resumed.network.parameters(), whole.network.parameters()))
+
+
+def test_without_validation_images_there_is_no_score(tmp_path):
+    fitted = train(learner_of(labelled(random_images(40))), tmp_path)
+    assert list(fitted.table.columns) == ["epoch", "train_loss", "train_accuracy"]
+
+
+def test_the_step_size_goes_up_and_down_to_nothing():
+    learner = learner_of(labelled(random_images(64)))
+    rates = []
+    for batch in learner.rows.split(TRAINING.batch_size) * TRAINING.epochs:
+        learner.step(batch)
+        rates.append(learner.schedule.get_last_lr()[0])
+    assert max(rates) <= TRAINING.learning_rate
+    assert rates[-1] < TRAINING.learning_rate / 100
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "tf32", "bfloat16"])
+def test_every_precision_trains(precision):
+    images = labelled(random_images(64))
+    network = build_classifier((1, 12, 12), 10, [4, 8])
+    learner = ClassifierLearner(network, TRAINING, images, None, autocast(precision, CPU))
+    terms = learner.step(learner.rows)
+    assert terms.dtype == torch.float32
+    assert terms.isfinite().all()
+    assert not terms.requires_grad
+
+
+def test_augmented_images_are_shifted_or_mirrored_parts():
+    """A bright pixel in the middle stays one bright pixel, at most CROP pixels off; all shifts occur."""
+    images = torch.zeros(3000, 1, 21, 21, dtype=torch.uint8)
+    images[:, :, 10, 10] = 255
+    torch.manual_seed(0)
+    found = augmented(images)
+    assert found.dtype == torch.uint8
+    assert found.shape == images.shape
+    assert (found.long().sum((1, 2, 3)) == 255).all()
+    places = found.nonzero()[:, 2:]
+    assert (places - 10).abs().max() == CROP
+    assert len(places.unique(dim=0)) == (2 * CROP + 1) ** 2
+
+
+def test_about_half_of_the_augmented_images_are_mirrored_whole():
+    ramp = torch.arange(16, dtype=torch.uint8).expand(2000, 3, 16, 16)
+    torch.manual_seed(0)
+    rising = augmented(ramp).float().diff(dim=-1).mean((1, 2, 3)) > 0
+    assert rising.float().mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_saved_and_loaded_it_sees_the_same(tmp_path):
+    path, network, images = tmp_path / "c.safetensors", random_classifier(), random_images(9)
+    save_classifier(path, network, "digits")
+    state = torch.get_rng_state()
+    loaded = load_classifier(path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not loaded.training
+    assert torch.equal(loaded(images).logits, network(images).logits)
+
+
+def test_a_file_that_is_no_classifier_is_named(tmp_path):
+    path, network = tmp_path / "c.safetensors", random_classifier()
+    with pytest.raises(InputError, match=r"c\.safetensors"):
+        load_classifier(path)
+    network.widths = [8, 11]
+    save_classifier(path, network, "digits")
+    with pytest.raises(InputError, match=r"not a classifier .*run the stage train_classifier"):
+        load_classifier(path)
+
+
+def test_labels_are_needed_and_of_more_than_one_class():
+    images = labelled(random_images(30))
+    assert check_labels(images, "digits: train") == 10
+    with pytest.raises(InputError, match="binarized_mnist: train: has no labels"):
+        check_labels(Images(images.pixels, None), "binarized_mnist: train")
+    with pytest.raises(InputError, match="digits: train: holds a single class"):
+        check_labels(replace(images, labels=torch.zeros(30, dtype=torch.int64)), "digits: train")
+
+
+def test_accuracy_is_the_share_of_right_answers():
+    network, images = random_classifier(), random_images(30)
+    classes = predict(network, images)
+    wrong = torch.where(torch.arange(30) < 6, (classes + 1) % 10, classes)
+    assert accuracy(network, Images(images, wrong)) == pytest.approx(0.8)

@@ -1,0 +1,116 @@
+"""The three stages as commands, one after another, on small data."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fidelity.small import SETTINGS, TRAINING, labelled, random_images
+from regen.artifacts import scores_file, weights_file, write_tensors
+from regen.data.images import Dataset, Images, write_dataset
+from regen.flow.realnvp import build_realnvp
+from regen.gan.networks import build_generator
+from regen.params import read_params
+from regen.vae.networks import build_vae
+
+REPO = Path(__file__).parents[2]
+SPLITS = {"train": 90, "valid": 20, "test": 80}
+SHAPE = (1, 28, 28)
+QUICK = read_params(REPO / "profiles/quick.yaml")
+RUNS = {"vae": "uva_z2", "gan": "vu_gan", "realnvp": "realnvp_mnist"}
+"""A run of each family on `digits`."""
+
+
+@pytest.fixture
+def stage(monkeypatch, tmp_path, capsys):
+    """Return a function that runs a stage and returns its exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGEN_CACHE", str(tmp_path / "cache"))
+    score = SETTINGS.model_copy(update={"runs": dict.fromkeys(RUNS.values(), "digits")})
+    classifier = {"digits": TRAINING, "binarized_mnist": TRAINING}
+    changes = {"device": "cpu", "score": score, "classifier": classifier}
+    monkeypatch.setattr("regen.params.read_params", lambda: QUICK.model_copy(update=changes))
+    splits = {name: labelled(random_images(count, SHAPE, seed=count)) for name, count in SPLITS.items()}
+    write_dataset(Path("data/digits.safetensors"), Dataset("digits", splits, "noise"))
+    bare = {name: Images(images.pixels, None) for name, images in splits.items()}
+    write_dataset(Path("data/binarized_mnist.safetensors"), Dataset("binarized_mnist", bare, "noise"))
+
+    def run(name, argument):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", argument])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(REPO / "stages" / f"{name}.py"), run_name="__main__")
+        return caught.value.code or 0, capsys.readouterr().err
+
+    return run
+
+
+def write_weights(family):
+    """Leave the weights of a network that has not been trained."""
+    name = RUNS[family]
+    torch.manual_seed(0)
+    network = {
+        "vae": lambda: build_vae(QUICK.vae[name], SHAPE),
+        "gan": lambda: build_generator(QUICK.gan[name], SHAPE),
+        "realnvp": lambda: build_realnvp(name, QUICK.realnvp[name], SHAPE),
+    }[family]()
+    write_tensors(weights_file(name, QUICK.seed), network.state_dict())
+
+
+def test_from_data_to_scores(stage, tmp_path):
+    assert stage("train_classifier", "digits") == (0, "")
+    training = json.loads(scores_file("classifier-digits", "training").read_text())
+    assert training["test_images"] == 80
+    assert 0 <= training["test_accuracy"] <= 1
+    assert stage("measure_reference", "digits") == (0, "")
+    for family, name in RUNS.items():
+        write_weights(family)
+        assert stage("score_samples", name) == (0, "")
+        scores = json.loads(scores_file(name, "fidelity").read_text())
+        assert scores["reference"] == "digits, test"
+        assert scores["samples"] == 60
+        assert scores["frechet_distance"] >= 0
+    assert not list((tmp_path / "cache").rglob("*.pt"))
+
+
+def test_the_same_seed_gives_the_same_bytes(stage):
+    written = set()
+    for _ in range(2):
+        stage("train_classifier", "digits")
+        stage("measure_reference", "digits")
+        written.add(
+            tuple(sorted((path, path.read_bytes()) for path in Path("models").rglob("*.safetensors")))
+        )
+    assert len(written) == 1
+    assert len(next(iter(written))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "says"),
+    [
+        ("train_classifier", "digit", "params.yaml: classifier: no 'digit'; did you mean 'digits'?"),
+        ("train_classifier", "binarized_mnist", "binarized_mnist: train: has no labels"),
+        ("measure_reference", "digits", "models/classifier-digits/weights.safetensors: not a readable"),
+        ("score_samples", "uva_z3", "params.yaml: score.runs: no 'uva_z3'; did you mean 'uva_z2'?"),
+        ("score_samples", "uva_z2", "models/classifier-digits/weights.safetensors: not a readable"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(stage, name, argument, says):
+    code, message = stage(name, argument)
+    assert code == 2
+    assert message.startswith(says)
+    assert message.count("\n") == 1
+    assert not Path("models").exists()
+    assert not Path("reports").exists()
+
+
+def test_a_single_class_is_refused(stage):
+    stage("train_classifier", "digits")
+    splits = {name: Images(random_images(30, SHAPE), torch.zeros(30).long()) for name in ("train", "test")}
+    write_dataset(Path("data/digits.safetensors"), Dataset("digits", splits, ""))
+    for name in ("train_classifier", "measure_reference"):
+        code, message = stage(name, "digits")
+        assert code == 2
+        assert "holds a single class; scores need at least 2" in message

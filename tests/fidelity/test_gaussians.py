@@ -1,0 +1,74 @@
+"""The Frechet distance: against closed forms and torch-fidelity's."""
+
+import pytest
+import torch
+from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+
+from regen.fidelity.gaussians import Gaussian, fit_gaussian, frechet_distance, root
+
+
+def distance(one, other):
+    return frechet_distance(one, other, root(other.sigma))
+
+
+def random_features(count, dimension, seed, scale=1.0, shift=0.0):
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(dimension, dimension, generator=generator)
+    return shift + scale * torch.randn(count, dimension, generator=generator) @ mix
+
+
+def random_gaussian(dimension, seed):
+    return fit_gaussian(random_features(3 * dimension, dimension, seed, shift=seed))
+
+
+def test_on_the_line_it_is_the_difference_of_means_and_of_deviations():
+    one, other = (
+        Gaussian(torch.tensor([mu]).double(), torch.tensor([[variance]]).double())
+        for mu, variance in ((1.0, 4.0), (-2.0, 9.0))
+    )
+    assert distance(one, other) == pytest.approx((1 + 2) ** 2 + (2 - 3) ** 2)
+
+
+def test_covariances_that_commute_have_a_closed_form():
+    basis, _ = torch.linalg.qr(random_features(6, 6, seed=0).double())
+    a, b = torch.tensor([0.0, 0.5, 1, 2, 3, 4]).double(), torch.tensor([4.0, 0, 1, 7, 2, 1]).double()
+    one, other = (Gaussian(torch.zeros(6).double(), (basis * values) @ basis.T) for values in (a, b))
+    assert distance(one, other) == pytest.approx(float((a.sqrt() - b.sqrt()).square().sum()))
+
+
+def test_of_gaussian_features_it_nears_that_of_the_gaussians():
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(2, 100_000, 3, generator=generator)
+    scales = torch.tensor([1.0, 2.0, 3.0])
+    one, other = fit_gaussian(noise[0]), fit_gaussian(2 + noise[1] * scales)
+    assert distance(one, other) == pytest.approx(3 * 4 + 0 + 1 + 4, rel=0.02)
+
+
+@pytest.mark.parametrize(("count", "dimension"), [(50, 5), (300, 64), (20, 64)])
+def test_it_is_torch_fidelity_s(count, dimension):
+    """Also where there are fewer samples than features, and the covariances have no full rank."""
+    one, other = random_features(count, dimension, 1), random_features(count + 7, dimension, 2, 1.3, 0.2)
+    theirs = fid_statistics_to_metric(
+        fid_features_to_statistics(one), fid_features_to_statistics(other), verbose=False
+    )
+    assert distance(fit_gaussian(one), fit_gaussian(other)) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-3)
+
+
+def test_it_is_symmetric_and_nought_only_for_equals():
+    one, other = random_gaussian(8, 1), random_gaussian(8, 2)
+    assert distance(one, other) == pytest.approx(distance(other, one))
+    assert distance(one, other) > 1
+    assert distance(one, one) == pytest.approx(0, abs=1e-6)
+
+
+def test_features_are_fitted_as_numpy_does():
+    features = random_features(40, 7, seed=3, shift=100)
+    theirs = fid_features_to_statistics(features.double())
+    ours = fit_gaussian(features)
+    torch.testing.assert_close(ours.mu, torch.from_numpy(theirs["mu"]))
+    torch.testing.assert_close(ours.sigma, torch.from_numpy(theirs["sigma"]))
+
+
+def test_the_root_is_a_root():
+    sigma = random_gaussian(9, 4).sigma
+    torch.testing.assert_close(root(sigma) @ root(sigma), sigma)
