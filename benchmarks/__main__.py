@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import dirac, figures, flow, vae, vae_images
+from benchmarks import dirac, fidelity, figures, flow, gan, vae, vae_images
 from benchmarks.timing import HEADING, Timing, compare
 from regen.environment import environment
 from regen.training.device import select_device
@@ -36,6 +36,8 @@ def main() -> None:
         figures.measure,
         dirac.measure,
         flow.measure,
+        gan.measure,
+        fidelity.measure,
         measure_nothing,
     ):
         for timing in measure():

@@ -45,7 +45,7 @@ WITHOUT_EFFECT_ON = {
     "score_samples": {"score/runs", "vae", "realnvp", "gan"},
 }
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
-"""How files come here; what an extractor takes of them is held to its checksum, and does not depend on that."""
+"""How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
 EXTRACTS = ("measure_reference", "train_gan", "score_samples")
 FAMILY = {"vae_run": "vae", "vae_seeds": "vae", "realnvp_run": "realnvp", "gan_run": "gan"}
 """Methods of the settings that return a part of one run."""
