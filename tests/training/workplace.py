@@ -41,6 +41,11 @@ class Workplace:
         run |= {"data": "digits", "epochs": epochs, "batch_size": 50, "learning_rate": 1e-3}
         run |= {"shown_epochs": [0, 1, epochs], "planar_layers": 0} | changes
         content |= {"device": "cpu", "seed": seed, "vae": {RUN: run}}
+        for name, data in content["score"]["runs"].items():
+            if data != "digits":
+                content["gan"].pop(name, None)
+        content["score"]["runs"] = {}
+        content["classifier"] = {"digits": content["classifier"]["digits"]}
         content["data"]["sets"] = ["digits"]
         content["training"]["checkpoint_every"] = 2
         content["likelihood"]["importance_samples"] = 5
