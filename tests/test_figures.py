@@ -81,12 +81,16 @@ def test_few_colours_are_no_visible_loss(picture, tmp_path):
     assert np.quantile(difference, 0.999) < 24
 
 
-def test_colour_images_keep_all_their_colours(tmp_path):
+def test_colour_images_lose_little(tmp_path):
+    images = random_images(16, 3, 8, 8)
     with use_style():
-        save_figure(image_grid(random_images(16, 3, 8, 8), 4, "colour", width=2.0), tmp_path / "figure", PNG)
+        save_figure(image_grid(images, 4, "colour", width=2.0), tmp_path / "figure", PNG)
     with Image.open(tmp_path / "figure.png") as image:
-        assert image.mode == "RGB"
-        assert len(image.getcolors(2**20)) > 1000
+        assert image.mode == "P"
+        shown = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    colours = images.permute(0, 2, 3, 1).reshape(-1, 3).numpy().astype(int)
+    nearest = np.abs(colours[:, None] - shown[None]).max(-1).min(1)
+    assert np.quantile(nearest, 0.9) < 32  # random colours, 1,000 of them: the worst case for 256
 
 
 def test_the_figure_is_closed_even_if_it_cannot_be_saved(tmp_path):

@@ -105,7 +105,7 @@ def history_file(run: str) -> Path:
 
 
 def gan_history_file(run: str) -> Path:
-    """Return where a GAN's learning curves lie: in one folder with the other GANs', which are drawn together."""
+    """Return where a GAN's learning curves lie: in a folder of all GANs, which are drawn together."""
     return Path(f"reports/runs/gan/{run}/history.csv")
 
 

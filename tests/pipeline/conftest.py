@@ -142,10 +142,18 @@ def shrink(params: Any) -> None:
     params["theory"] |= {"kl_samples": 100, "problems": 2, "repeats": 2, "images": 4, "fresh_vaes": 1}
     params["theory"] |= {"rate_samples": [2, 4, 8], "dimensions": [1, 2, 3], "dimension_samples": 10}
     params["theory"] |= {"gradient_samples": 50, "gradient_dimensions": [1, 2]}
-    gan = {"latent": 2, "batch_size": 8, "steps": 2, "shown": [0, 2], "evaluate_every": 1}
-    params["gan"] = {"tiny_gan": params["gan"]["cifar10_w1_3"] | gan | {"statistics_batches": 1}}
-    params["gan"]["tiny_gan"] |= {"data": "digits", "networks": "mlp", "generator": [4], "critic": [4]}
-    del params["gan"]["tiny_gan"]["width"]
+    gan = json.loads(json.dumps(params["gan"]["cifar10_w1_3"]))  # plain, without the layout of the file
+    gan |= {
+        "data": "digits",
+        "networks": "mlp",
+        "latent": 2,
+        "generator": [4],
+        "critic": [4],
+        "batch_size": 8,
+    }
+    gan |= {"steps": 2, "shown": [0, 2], "evaluate_every": 1, "statistics_batches": 1}
+    del gan["width"]
+    params["gan"] = {"tiny_gan": gan}
     params["classifier"] = {"digits": params["classifier"]["digits"] | {"widths": [2, 4], "epochs": 1}}
     params["score"] |= {"samples": 20, "splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     params["score"]["runs"] = {"tiny_gan": "digits", "small": "digits"}

@@ -54,12 +54,14 @@ def test_an_experiment_in_place_keeps_the_comments(disturbed):
 def test_metrics_and_plots_are_shown(reproduced):
     shown = json.loads(reproduced.dvc("metrics", "show", "--json").stdout)
     assert set(shown[""]["data"]["reports/metrics.json"]["data"]) == {
-        *("l100", "small", "grey", "realnvp_mnist", "theory", "dirac"),
+        *("l100", "small", "grey", "realnvp_mnist", "tiny_gan", "theory", "dirac"),
         *(f"{source}_{target}_{k}" for source in ("planar", "density") for target in TARGETS for k in (1, 2)),
     }
     plots = json.loads(reproduced.dvc("plots", "show", "--json").stdout)
     seeds = {"l100": ["1", "2"], "small": ["1"], "realnvp_mnist": [None]}
-    assert set(plots["data"]) == {f"reports/runs/{run}/history.csv" for run in seeds}
+    assert set(plots["data"]) == {
+        f"reports/runs/{run}/history.csv" for run in (*seeds, "grey", "gan/tiny_gan")
+    }
     for run, expected in seeds.items():
         (plot,) = plots["data"][f"reports/runs/{run}/history.csv"]
         rows = plot["content"]["data"]["values"]
@@ -105,7 +107,7 @@ def test_a_killed_run_goes_on_where_it_was(disturbed):
     with disturbed.changed("vae.small.epochs", epochs):
         state = kill_after_a_checkpoint(disturbed, train, checkpoints)
         outputs = disturbed.content("models/small", "reports/runs/small")
-        estimates = ("seeds.csv", "likelihood.json")
+        estimates = ("seeds.csv", "likelihood.json", "fidelity.json")
         assert set(outputs) <= {
             "models/small/likelihoods.safetensors",
             *(f"reports/runs/small/{name}" for name in estimates),

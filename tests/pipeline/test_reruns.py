@@ -20,6 +20,7 @@ SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small", "scor
 L100 = {"train_vae@l100", "estimate_likelihood@l100", "draw_vae@l100"}
 GREY = {"train_vae@grey", "estimate_likelihood@grey", "draw_vae@grey"}
 VAES = SMALL | L100 | GREY
+SCORED = {"score_samples@small", "score_samples@tiny_gan"}
 ESTIMATES = {name for name in VAES if name.startswith("estimate")}
 DRAWN_VAES = {name for name in VAES if name.startswith("draw")}
 DIRAC = {"play_dirac", "draw_dirac"}
@@ -80,6 +81,11 @@ def would_run(clone, stages):
         ("flow.averaged_losses", 30, CHECK | PLANAR | {"draw_flow"} | REPORT),
         ("flow.source", "files", CHECK | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("realnvp.realnvp_mnist.temperature", 0.7, CHECK | REALNVP | REPORT),
+        ("gan.tiny_gan.penalty_coefficient", 0.5, CHECK | GAN | REPORT),
+        ("classifier.digits.epochs", 2, CHECK | CLASSIFIER | REPORT),
+        ("score.kid_subsets", 3, CHECK | SCORED | REPORT),
+        ("score.samples", 30, CHECK | SCORED | GAN | REPORT),
+        ("score.batch_size", 7, CHECK),
         ("theory.problems", 3, CHECK | THEORY | REPORT),
         ("data.sha256", {"mnist": "0" * 64}, CHECK | FETCHED | REPORT),
         ("seed", 2, CHECK | {"sample_points"} | EVERY_RUN | REPORT),
@@ -94,7 +100,7 @@ def test_a_new_run_leaves_the_others_alone(reproduced):
     text = (reproduced.root / "params.yaml").read_text()
     small = re.search(r"  small:\n(    .*\n)+", text)[0]
     with reproduced.edited("params.yaml", small, small + small.replace("small:", "third:")):
-        third = {name.replace("small", "third") for name in SMALL}
+        third = {name.replace("small", "third") for name in SMALL - SCORED}
         assert would_run(reproduced, reproduced.stages()) == CHECK | third | REPORT
 
 
@@ -133,17 +139,21 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("vae/figures.py", DRAWN_VAES | REPORT),
         ("vae/latent_figures.py", DRAWN_VAES | REPORT),
         ("vae/likelihood.py", ESTIMATES | REPORT),
-        ("vae/observations.py", VAES | REPORT),
-        ("vae/posterior.py", VAES | THEORY | REPORT),
+        ("vae/observations.py", VAES | SCORED | REPORT),
+        ("vae/posterior.py", VAES | SCORED | THEORY | REPORT),
         ("vae/theory/measure.py", THEORY | REPORT),
         ("vae/theory_figures.py", {"draw_theory"} | REPORT),
         ("flow/planar.py", PLANAR | {"draw_flow"} | REPORT),
         ("flow/maps.py", MAPS | REPORT),
         ("flow/figures.py", {"draw_flow"} | REPORT),
-        ("flow/realnvp.py", REALNVP | REPORT),
+        ("flow/realnvp.py", REALNVP | SCORED | REPORT),
         ("flow/realnvp_figures.py", {"draw_realnvp@realnvp_mnist"} | REPORT),
-        ("bijections.py", VAES | PLANAR | MAPS | REALNVP | THEORY | REPORT),
-        ("training/loop.py", VAES | REALNVP | REPORT),
+        ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
+        ("training/loop.py", VAES | REALNVP | CLASSIFIER | REPORT),
+        ("gan/losses.py", GAN | REPORT),
+        ("gan/figures.py", {"draw_gan@tiny_gan", "draw_gan_overview"} | REPORT),
+        ("fidelity/classifier.py", CLASSIFIER | REPORT),
+        ("fidelity/scores.py", REFERENCE | REPORT),
         ("data/digits.py", FETCHED | REPORT),
         ("data/download.py", FETCHED | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("report/page.py", REPORT),

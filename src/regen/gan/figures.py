@@ -37,6 +37,8 @@ ACROSS = 3
 """Panels in a row of the overview."""
 UNSETTLED = 0.1
 """Share of the steps whose metric has no say in its axis: early values may lie far off."""
+OUTLIERS = 0.02
+"""Share of the other steps, at either end, that may lie outside as well."""
 METRICS = {"jsd": "estimate of JSD (nats)", "w1": "estimate of W1", "nonsaturating": "estimate of JSD (nats)"}
 """What the critic's metric is, by loss."""
 DISTANCES = {"fid": "FID", "frechet_distance": "Frechet distance"}
@@ -191,7 +193,8 @@ def _settled(curves: Curves) -> tuple[float, float]:
     """Return where the metric's axis begins and ends."""
     start = UNSETTLED * curves.history["step"].max()
     trained, scored = (table[table["step"] > start] for table in (curves.history, curves.evaluations))
-    values = pd.concat([trained["train_metric"], _numbers(scored["metric"])])
+    usual = trained["train_metric"].quantile([OUTLIERS, 1 - OUTLIERS])
+    values = pd.concat([usual, _numbers(scored["metric"])])
     room = 0.05 * (values.max() - values.min()) or 1.0
     return values.min() - room, values.max() + room
 

@@ -65,7 +65,7 @@ OVERVIEW = """\
 ![The critic's metric and the Frechet distance over the steps](figures/gan/overview.png)
 
 The critic's metric (blue, left; faint: as trained, points: means since the score before) and the Frechet
-distance (orange, right). What comes before a tenth of the steps may lie outside."""
+distance (orange, right). What comes before a tenth of the steps may lie outside, as may single steps."""
 DETAILS = """\
 <details>
 <summary><code>{run}</code>: samples on the way, interpolation, losses{scores}</summary>
