@@ -157,7 +157,7 @@ def shrink(params: Any) -> None:
     params["classifier"] = {"digits": params["classifier"]["digits"] | {"widths": [2, 4], "epochs": 1}}
     params["score"] |= {"samples": 20, "splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     params["score"]["runs"] = {"tiny_gan": "digits", "small": "digits"}
-    params["figures"]["dpi"] = 50
+    params["figures"] = json.loads(json.dumps(params["figures"])) | {"dpi": 50}
 
 
 def environment(root: Path) -> dict[str, str]:
