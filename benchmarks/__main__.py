@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import dirac, fidelity, figures, flow, gan, vae, vae_images
+from benchmarks import dirac, fidelity, figures, flow, gan, imagenette, vae, vae_images
 from benchmarks.timing import HEADING, Timing, compare
 from regen.environment import environment
 from regen.training.device import select_device
@@ -34,6 +34,7 @@ def main() -> None:
         vae.measure,
         vae_images.measure,
         figures.measure,
+        imagenette.measure,
         dirac.measure,
         flow.measure,
         gan.measure,
