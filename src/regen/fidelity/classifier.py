@@ -62,15 +62,16 @@ class ClassifierNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Encoded:
         """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
-        x = (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        x = pixels.float() / 127.5 - 1
+        if x.is_cuda:  # on a CPU of several threads the gradient of 8 such channels and an odd batch crashes
+            x = x.contiguous(memory_format=torch.channels_last)
         features = self.body(x).mean((2, 3))
         return Encoded(features, self.head(features))
 
 
 def build_classifier(shape: tuple[int, ...], classes: int, widths: list[int]) -> ClassifierNet:
-    """Return a freshly initialised network, laid out as convolutions are fastest."""
-    network = ClassifierNet(shape, classes, widths)
-    return network.to(memory_format=torch.channels_last)
+    """Return a freshly initialised network."""
+    return ClassifierNet(shape, classes, widths)
 
 
 def save_classifier(path: Path, network: ClassifierNet, data: str) -> None:
