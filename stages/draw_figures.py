@@ -34,7 +34,7 @@ def vae(name: str) -> None:
         observations(test, run.binarize),
         test.labels,
     )
-    draw(drawn, f"{name} on {run.data_label}", artifacts.figures_dir(name), params.figures)
+    draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), params.figures)
 
 
 @app.command()
@@ -53,7 +53,7 @@ def realnvp(name: str) -> None:
         artifacts.read_csv(artifacts.history_file(name)),
         test.flatten(1),
     )
-    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), files_of(params))
+    draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), files_of(params))
 
 
 @app.command()
@@ -68,7 +68,7 @@ def gan(name: str) -> None:
     generator = build_generator(run, tuple(next(iter(snapshots.values())).shape[1:]))
     artifacts.load_weights(generator, artifacts.weights_file(name, params.seed))
     drawn = Artifacts(Curves(run, *_curves(name)), generator.eval(), snapshots)
-    draw(drawn, f"{name} on {run.data}", artifacts.figures_dir(name), files_of(params))
+    draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), files_of(params))
 
 
 @app.command(name="gan_overview")
@@ -78,7 +78,7 @@ def gan_overview() -> None:
 
     params = read_params()
     runs = {
-        f"{name} on {run.data}": Curves(run, *_curves(name))
+        f"{name} on {params.data_label(run)}": Curves(run, *_curves(name))
         for name, run in params.gan.items()
         if run.loss in ("jsd", "w1")
     }

@@ -37,7 +37,7 @@ def write_report() -> None:
         | theory.theory_facts(records)
     )
     facts = scores.with_scores(facts, params, records)
-    judged = judge(claims, facts)
+    judged = judge(claims, facts, params.copied_runs)
 
     write_table("vae", vaes, vae.vae_markdown(vaes))
     write_table("codes", codes, vae.codes_markdown(codes))
@@ -71,7 +71,7 @@ def write_report() -> None:
         theory.theory_section(records),
         dirac.dirac_section(params, games),
     ]
-    artifacts.write_text(artifacts.REPORT_PAGE, page(params.seed, sections, judged))
+    artifacts.write_text(artifacts.REPORT_PAGE, page(params.seed, params.copies, sections, judged))
 
 
 def write_table(name: str, table: pd.DataFrame, markdown: str) -> None:

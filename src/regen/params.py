@@ -42,6 +42,9 @@ from regen.yaml_files import read_yaml
 FAMILIES = ("vae", "realnvp", "gan")
 """Sections that hold runs on images, by name."""
 
+COPY = " (copy)"
+"""After the name of data that came from other bytes than the official ones."""
+
 Run = TypeVar("Run")
 
 
@@ -164,6 +167,26 @@ class Params(Section):
     def vae_seeds(self, name: str) -> list[int]:
         """Return the seeds that the VAE run of that name is trained with."""
         return self.vae_run(name).seeds or [self.seed]
+
+    def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
+        """Return what to call a run's data beside a figure: binarized, or a copy, where it is that."""
+        label = run.data_label if isinstance(run, VaeRun) else run.data
+        return label + self.copy_mark(run.data)
+
+    def copy_mark(self, data: str) -> str:
+        """Return what follows the name of a data set: a mark where its archive is not the official one."""
+        return COPY if data in self.copies else ""
+
+    @property
+    def copies(self) -> list[str]:
+        """The data sets whose archives are not the official ones."""
+        return sorted(set(self.data.sets) & set(self.data.sha256))
+
+    @property
+    def copied_runs(self) -> set[str]:
+        """The runs on images of such data sets."""
+        runs = ((name, run) for family in FAMILIES for name, run in getattr(self, family).items())
+        return {name for name, run in runs if run.data in self.copies}
 
 
 def _named(family: str, runs: dict[str, Run], name: str) -> Run:

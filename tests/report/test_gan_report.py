@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from regen import artifacts
+from regen.params import Params
 from regen.report.claims import Claim, Claims, Facts, judge
 from regen.report.gan import (
     constraint,
@@ -26,6 +27,7 @@ from regen.report.scores import (
     with_scores,
 )
 from regen.report.trends import course, rank_correlation, strengths, tells_more, trends_table
+from regen.sections import Data
 from regen.sections.gan import GanRun
 
 RUN = {
@@ -101,11 +103,12 @@ def history(valid=None):
 
 @pytest.fixture
 def params():
-    return SimpleNamespace(
+    return Params.model_construct(
         vae={"vae": None},
         realnvp={"flow": None},
         gan={name: GanRun(**run) for name, run in RUNS.items()},
-        data=SimpleNamespace(sha256={}),
+        data=Data(sets=["digits_color"], mirror=None),
+        score=SimpleNamespace(runs=dict.fromkeys(("vae", *RUNS), "digits_color")),
     )
 
 
@@ -409,10 +412,11 @@ def test_what_is_not_to_be_compared_with_the_report_is_told(section):
     assert "official files" not in section
 
 
-def test_copies_of_the_data_are_told_of(params, records, table, trends):
-    params.data.sha256 = {"digits_color": "0" * 64, "mnist": "0" * 64}
-    text = gan_section(params, records, table, trends)
-    assert "**Not the official files,** but other copies: digits_color." in text
+def test_tables_tell_of_copies_of_the_data(params, records, claims):
+    params.data.sha256.update(digits_color="0" * 64, mnist="0" * 64)
+    table = gan_table(params, records, claims)
+    assert set(table["data"]) == {"digits", "digits_color (copy)"}
+    assert set(scores_table(params, records)["reference"]) == {"digits_color, test (copy)"}
 
 
 def test_the_tables_are_written_as_csv(tmp_path, table, trends, params, records):

@@ -39,6 +39,11 @@ def test_a_figure_may_be_off_by_the_tolerance_both_ways(facts, expected, toleran
     assert verdict(facts, claim("a", "r", "log_p", expected, tolerance)) == [[expected, -99.125, word]]
 
 
+def test_the_verdict_on_a_run_of_copied_data_says_so(facts):
+    claims = Claims((claim("a", "r", "log_p", -99.125, 0.0), claim("b", "s", "log_p", -98.0, 0.0)))
+    assert judge(claims, facts, copied={"s"})["verdict"].tolist() == ["agrees", "agrees (copy)"]
+
+
 @pytest.mark.parametrize(("limit", "word"), [(-99.0, "agrees"), (-99.125, "agrees"), (-99.25, "differs")])
 def test_a_limit_may_be_undercut(facts, limit, word):
     assert verdict(facts, claim("a", "r", "log_p", limit, at_most=True)) == [[limit, -99.125, word]]

@@ -32,7 +32,7 @@ def write(params, records):
             theory.theory_section(records),
             dirac.dirac_section(params, dirac.dirac_table(records.dirac, claims)),
         ]
-        return page(params.seed, sections, judged)
+        return page(params.seed, params.copies, sections, judged)
 
     return text
 
@@ -97,6 +97,18 @@ def test_without_claims(write, judged):
     assert "What the reports claim" not in text
     assert "Not the report's data" not in text
     assert not re.search(r"\b(nan|none|inf)\b", text, re.IGNORECASE)
+
+
+def test_copies_of_data_are_told_of(params, records, write, claims, judged):
+    assert "official files" not in write(claims, judged)
+    params.data.sha256[params.data.sets[0]] = "0" * 64
+    text = write(claims, judged)
+    assert f"(`data.sha256` in params.yaml): {params.data.sets[0]}. Tables" in text
+    table = vae.vae_table(params, records, claims)
+    copied = table["data"].str.endswith(" (copy)")
+    assert [table["run"][i] in params.copied_runs for i in table.index] == copied.tolist()
+    assert copied.any()
+    assert not any("(copy) (the report: digits)" in line for line in text.splitlines())  # the same set
 
 
 def test_every_figure_of_every_run_is_shown(text, records):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from regen.errors import InputError
+from regen.params import COPY
 from regen.yaml_files import read_yaml
 
 NOT_SCORED = "not scored"
@@ -90,8 +91,10 @@ def _claim(entry: Any, path: Path) -> Claim:
         raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
 
 
-def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
+def judge(claims: Claims, facts: Mapping[str, Facts], copied: Collection[str] = ()) -> pd.DataFrame:
     """Return one row for each claim on runs that there are: the report's figure, ours, and the verdict.
+
+    The verdict on a run that is among the `copied`, whose data is not of the official bytes, says so.
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
     such as its data, gets no verdict, nor does one that was not scored.
@@ -107,8 +110,9 @@ def judge(claims: Claims, facts: Mapping[str, Facts]) -> pd.DataFrame:
             ]
             verdict = "agrees" if agrees else NOT_SCORED if ours == NOT_SCORED else "differs"
             verdict = f"other {other[0].replace('_', ' ')}" if other else verdict
+            mark = "" if set(names).isdisjoint(copied) else COPY
             tolerance = claim.tolerance or None
-            rows.append((claim.id, claim.what, expected, ours, tolerance, verdict))
+            rows.append((claim.id, claim.what, expected, ours, tolerance, verdict + mark))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -122,9 +122,8 @@ def realnvp_table(params: Params, records: Records, claims: Claims) -> pd.DataFr
     for name, run in params.realnvp.items():
         claim = claims.find(name, "progress")
         scores = records.realnvp[name]["training"]
-        rows.append(
-            {"run": name, "data": run.data, **scores, "report_data": claim and claim.given.get("data")}
-        )
+        report_data = claim and claim.given.get("data")
+        rows.append({"run": name, "data": params.data_label(run), **scores, "report_data": report_data})
     return pd.DataFrame(rows)
 
 

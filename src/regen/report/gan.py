@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from regen.artifacts import Metrics
-from regen.params import Params
+from regen.params import COPY, Params
 from regen.report.claims import NOT_SCORED, Claims, Facts
 from regen.report.markdown import markdown
 from regen.report.records import Records
@@ -95,7 +95,7 @@ def gan_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
                 "run": name,
                 "loss": LOSSES[run.loss],
                 "critic": constraint(run),
-                "data": run.data,
+                "data": params.data_label(run),
                 "report_inception_score": claims.expected(name, "inception_score"),
                 "report_fid": claims.expected(name, "distance"),
                 "report_data": claims.data(name),
@@ -175,7 +175,7 @@ def gan_section(params: Params, records: Records, table: pd.DataFrame, trends: p
     )
     return SECTION.format(
         table=gan_markdown(table),
-        note="".join(_notes(params, table)),
+        note="".join(_notes(table)),
         overview=OVERVIEW if compared else "",
         final="\n".join(_image(run, "final.png", "32%") for run in params.gan),
         answer=_answer(trends),
@@ -205,21 +205,20 @@ def _details(run: str, is_scored: bool) -> str:
     return DETAILS.format(run=run, images="\n".join(images), scores=", scores" if is_scored else "")
 
 
-def _notes(params: Params, table: pd.DataFrame) -> list[str]:
+def _notes(table: pd.DataFrame) -> list[str]:
     """Return a paragraph for each way in which figures are not to be compared with the report's."""
     notes = []
     for what in ("data", "extractor"):
         other = [
             f"`{row['run']}`: {row[what]} (the report: {row[f'report_{what}']})"
             for _, row in table.iterrows()
-            if isinstance(row[f"report_{what}"], str) and row[f"report_{what}"] != row[what]
+            if isinstance(theirs := row[f"report_{what}"], str)
+            and theirs != str(row[what]).removesuffix(COPY)
         ]
         if other:
             notes.append(
                 f"\n\n**Not the report's {what}:** {'; '.join(other)}. Don't compare those figures with its."
             )
-    if copies := sorted(set(table["data"]) & set(params.data.sha256)):
-        notes.append(f"\n\n**Not the official files,** but other copies: {', '.join(copies)}.")
     deficient = table[table["rank_deficient"] == "yes"]["run"]
     if len(deficient):
         notes.append(f"\n\n**Too few images for a covariance of full rank:** {', '.join(deficient)}.")

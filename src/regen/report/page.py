@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from regen.report.markdown import markdown
@@ -19,10 +21,14 @@ PAGE = """\
 # Results of the last `dvc repro`
 
 Seed {seed}. The settings are in [params.yaml](../params.yaml), the numbers in [metrics.json](metrics.json),
-the tables also as CSV in [tables/](tables).
+the tables also as CSV in [tables/](tables).{copies}
 
 {sections}
 {claims}"""
+COPIES = """
+
+**Not the official files,** but copies of other bytes (`data.sha256` in params.yaml): {names}. Tables and
+figures made from them say '(copy)'."""
 CLAIMS = """
 ## What the reports claim
 
@@ -47,10 +53,11 @@ def _fine(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else value
 
 
-def page(seed: int, sections: list[str], claims: pd.DataFrame) -> str:
-    """Return the page, from its sections and the table of claims."""
+def page(seed: int, copies: Collection[str], sections: list[str], claims: pd.DataFrame) -> str:
+    """Return the page, from its sections and the table of claims; `copies` are data sets of other bytes."""
     return PAGE.format(
         seed=seed,
+        copies=COPIES.format(names=", ".join(sorted(copies))) if copies else "",
         sections="\n".join(sections),
         claims="" if claims.empty else CLAIMS.format(table=claims_markdown(claims)),
     )

@@ -74,7 +74,13 @@ def scores_table(params: Params, records: Records) -> pd.DataFrame:
     """Return one row a scored run, in the order of `score.runs`."""
     families = {run: words for family, words in FAMILIES.items() for run in getattr(params, family)}
     rows = [
-        {"run": run, "family": families[run], **one_name(scores)} for run, scores in records.fidelity.items()
+        {
+            "run": run,
+            "family": families[run],
+            **one_name(scores),
+            "reference": f"{scores['reference']}{params.copy_mark(params.score.runs[run])}",
+        }
+        for run, scores in records.fidelity.items()
     ]
     return pd.DataFrame(rows, columns=[*HEADINGS, *BESIDE])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from regen.data.catalog import DATASETS
-from regen.params import Params
+from regen.params import COPY, Params
 from regen.report import curves
 from regen.report.claims import Claims, Facts
 from regen.report.markdown import markdown, spread
@@ -84,7 +84,7 @@ def vae_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
         rows.append(
             {
                 "run": name,
-                "data": run.data_label,
+                "data": params.data_label(run),
                 "epochs": training["epochs"],
                 "seeds": training["seeds"],
                 "valid_negative_elbo": training["valid_negative_elbo"],
@@ -187,7 +187,7 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     other = [
         f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
         for _, row in table.iterrows()
-        if isinstance(row["report_data"], str) and row["report_data"] != row["data"]
+        if isinstance(row["report_data"], str) and row["report_data"] != row["data"].removesuffix(COPY)
     ]
     if other:
         notes.append(
