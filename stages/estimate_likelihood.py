@@ -1,6 +1,7 @@
 """Score one VAE on the test images, once for each of its seeds: python stages/estimate_likelihood.py l100.
 
-The bound, reconstructions and codes of every VAE; log p(x) where a Bernoulli likelihood is one of its data.
+The bound, reconstructions and codes of every VAE; a walk between two classes where there are labels; log p(x)
+where a Bernoulli likelihood is one of its data.
 """
 
 from regen import artifacts, stage
@@ -8,6 +9,7 @@ from regen.data.images import read_dataset
 from regen.params import read_params
 from regen.training.device import autocast, select_device
 from regen.vae import likelihood, scores
+from regen.vae.interpolation import can_walk, largest_step
 from regen.vae.networks import load_vae
 from regen.vae.observations import observations
 
@@ -22,10 +24,12 @@ def estimate_likelihood(name: str) -> None:
     pixels = observations(test, run.binarize).to(device)
 
     settings = params.likelihood
-    scored, estimates = {}, {}
+    scored, estimates, steps = {}, {}, []
     for seed in params.vae_seeds(name):
         vae = load_vae(run, tuple(test.pixels.shape[1:]), artifacts.weights_file(name, seed)).to(device)
         scored[seed] = scores.score(vae, pixels, seed)
+        if can_walk(test.labels):
+            steps.append(largest_step(vae, pixels, test.labels))
         if run.sees_binary:
             estimates[seed] = likelihood.estimate(
                 vae, pixels, settings.importance_samples, settings.max_memory, seed
@@ -33,6 +37,9 @@ def estimate_likelihood(name: str) -> None:
 
     tensors = scores.tensors(scored)
     table, metrics = scores.by_seed(scored), scores.summary(scored)
+    if steps:
+        table["largest_step"] = steps
+        metrics["largest_step"] = artifacts.metric(float(table["largest_step"].mean(skipna=False)))
     if estimates:
         tensors |= likelihood.tensors(estimates)
         table = table.merge(likelihood.by_seed(estimates), on="seed")

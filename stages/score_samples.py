@@ -1,5 +1,9 @@
 """Score the images that one trained run makes: python stages/score_samples.py cifar10_w1_3."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -11,6 +15,9 @@ from regen.mistakes import suggest
 from regen.params import Params, read_params
 from regen.training.device import autocast, select_device
 
+if TYPE_CHECKING:
+    from regen.vae.networks import VAE
+
 
 def score_samples(name: str) -> None:
     """Score samples of the run NAME against the data set that params.yaml's score.runs holds it to."""
@@ -20,9 +27,13 @@ def score_samples(name: str) -> None:
         raise InputError(f"params.yaml: score.runs: no {name!r}; {suggest(name, list(score.runs))}")
     device = select_device(params.device)
     autocast(params.precision, device)  # for what it sets: tf32 or not
-    scorer = load_scorer(score, score.runs[name], device)
+    data = score.runs[name]
+    scorer = load_scorer(score, data, device)
     make = gan_samples if name in params.gan else vae_samples if name in params.vae else realnvp_samples
-    artifacts.write_metrics(artifacts.scores_file(name, "fidelity"), scorer(make(params, name, device)))
+    scores = scorer(make(params, name, device))
+    if name in params.vae and params.vae_run(name).data == data:  # else the classifier knows other images
+        scores["misread"] = misread(params, name, device)
+    artifacts.write_metrics(artifacts.scores_file(name, "fidelity"), scores)
 
 
 def gan_samples(params: Params, name: str, device: torch.device) -> Tensor:
@@ -38,12 +49,34 @@ def gan_samples(params: Params, name: str, device: torch.device) -> Tensor:
 
 def vae_samples(params: Params, name: str, device: torch.device) -> Tensor:
     """Return means of p(x|z) (N, C, H, W) uint8 of the VAE of its first seed, z from the prior."""
-    from regen.vae.networks import load_vae
     from regen.vae.sampling import sample
 
-    run, seed = params.vae_run(name), params.vae_seeds(name)[0]
-    vae = load_vae(run, DATASETS[run.data].shape, artifacts.weights_file(name, seed))
-    return sample(vae.to(device), params.score.samples, seed)
+    return sample(trained_vae(params, name, device), params.score.samples, params.vae_seeds(name)[0])
+
+
+def misread(params: Params, name: str, device: torch.device) -> float:
+    """Return the share of test images of the VAE's data whose reconstruction is taken for another class.
+
+    Judged by the classifier of that data, which sees both as the VAE does: binarized where that is.
+    """
+    from regen.data.images import read_dataset
+    from regen.fidelity.classifier import agreement, load_classifier
+    from regen.vae.observations import observations
+    from regen.vae.sampling import reconstruct
+
+    run, vae = params.vae_run(name), trained_vae(params, name, device)
+    classifier = load_classifier(artifacts.classifier_file(run.data)).to(device)
+    test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
+    pixels = observations(test, run.binarize).to(device)
+    return 1 - agreement(classifier, pixels.unflatten(1, vae.shape), reconstruct(vae, pixels))
+
+
+def trained_vae(params: Params, name: str, device: torch.device) -> VAE:
+    """Return the VAE of its first seed."""
+    from regen.vae.networks import load_vae
+
+    run, weights = params.vae_run(name), artifacts.weights_file(name, params.vae_seeds(name)[0])
+    return load_vae(run, DATASETS[run.data].shape, weights).to(device)
 
 
 def realnvp_samples(params: Params, name: str, device: torch.device) -> Tensor:

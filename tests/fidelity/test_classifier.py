@@ -13,15 +13,19 @@ from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_im
 from regen.data.digits import embedded_digits
 from regen.data.images import Dataset, Images
 from regen.errors import InputError
-from regen.fidelity.classifier import build_classifier, load_classifier, save_classifier
+from regen.fidelity.classifier import (
+    accuracy,
+    agreement,
+    build_classifier,
+    load_classifier,
+    predict,
+    save_classifier,
+)
 from regen.fidelity.training import (
     CROP,
     ClassifierLearner,
-    accuracy,
-    agreement,
     augmented,
     check_labels,
-    predict,
     summary,
 )
 from regen.training.checkpoint import Checkpoint

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from fidelity.small import SETTINGS, TRAINING, labelled, random_images
-from regen.artifacts import scores_file, weights_file, write_tensors
-from regen.data.images import Dataset, Images, write_dataset
+from regen import params
+from regen.artifacts import classifier_file, dataset_file, scores_file, weights_file, write_tensors
+from regen.data.images import Dataset, Images, read_dataset, write_dataset
+from regen.fidelity.classifier import load_classifier, predict
 from regen.flow.realnvp import build_realnvp
 from regen.gan.networks import build_generator
 from regen.params import read_params
@@ -72,7 +74,38 @@ def test_from_data_to_scores(stage, tmp_path):
         assert scores["reference"] == "digits, test"
         assert scores["samples"] == 60
         assert scores["frechet_distance"] >= 0
+        assert ("misread" in scores) == (family == "vae")
     assert not list((tmp_path / "cache").rglob("*.pt"))
+
+
+def test_a_vae_that_ignores_its_codes_is_misread_but_for_the_images_of_one_class(stage):
+    stage("train_classifier", "digits")
+    stage("measure_reference", "digits")
+    vae = build_vae(QUICK.vae["uva_z2"], SHAPE)
+    *_, weight, bias = vae.decoder.parameters()
+    weight.data.zero_()
+    write_tensors(weights_file("uva_z2", QUICK.seed), vae.state_dict())
+    classifier = load_classifier(classifier_file("digits"))
+    image = (255 * bias.detach().sigmoid()).round().to(torch.uint8).unflatten(0, (1, *SHAPE))
+    test = read_dataset(dataset_file("digits")).splits["test"].pixels
+    seen = (test > 127).to(torch.uint8) * 255  # as the run says
+    share = (predict(classifier, seen) == predict(classifier, image)).double().mean()
+    assert stage("score_samples", "uva_z2") == (0, "")
+    scores = json.loads(scores_file("uva_z2", "fidelity").read_text())
+    assert scores["misread"] == pytest.approx(1 - share.item())
+
+
+def test_a_vae_of_other_data_is_not_read(stage, monkeypatch):
+    """The classifier is that of the data which the run is held against."""
+    stage("train_classifier", "digits")
+    stage("measure_reference", "digits")
+    write_weights("vae")
+    used = params.read_params()
+    run = used.vae["uva_z2"].model_copy(update={"data": "mnist"})
+    other = used.model_copy(update={"vae": {**used.vae, "uva_z2": run}})
+    monkeypatch.setattr("regen.params.read_params", lambda: other)
+    assert stage("score_samples", "uva_z2") == (0, "")
+    assert "misread" not in json.loads(scores_file("uva_z2", "fidelity").read_text())
 
 
 def test_the_same_seed_gives_the_same_bytes(stage):

@@ -149,6 +149,7 @@ def vae_record(shift, seeds, binary=True):
         "effective_sample_size": 3.25,
         "gap": 5.75,
         "gap_standard_error": 0.25,
+        "largest_step": 1.5,
     }
     return {
         "training": {
@@ -282,6 +283,8 @@ def theory_tables():
     summary |= {"objective_difference": 1e-13}
     summary |= {"bernoulli_as_printed": "not finite", "bernoulli_as_defined": -543.25}
     summary |= {"variance_ratio_score_least": 3.5, "variance_ratio_score_most": 77.0}
+    summary |= {"gan_value": -1.386294361, "gan_value_shift": 0.0, "gan_value_elsewhere": -1.25}
+    summary |= {"gan_saturation": "larger", "gan_gradient_ratio": 99.0}
     tables = {"kl": pd.DataFrame(kl), "dimensions": pd.DataFrame(dimensions)}
     return {"theory": summary, "theory_tables": tables}
 

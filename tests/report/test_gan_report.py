@@ -345,6 +345,7 @@ def test_scores_are_added_to_what_is_known_of_a_run(facts):
     assert facts["vae"].metrics["elbo"] == -1.0
     assert facts["vae"].metrics["distance"] == 80.0
     assert facts["flow"].metrics["distance"] == "not scored"
+    assert facts["vae"].metrics["misread"] == "not scored"  # its scores are against other data
 
 
 def test_metrics_that_change_with_the_machine_are_not_followed(params, records):

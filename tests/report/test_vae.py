@@ -120,8 +120,8 @@ def test_the_figures_that_there_are(section):
 def test_rows_on_codes(codes, rows):
     ours = [", ".join(row) for row in rows(codes_markdown(codes))]
     assert ours[:2] == [
-        "l100, 123, 2, 1, no, 80.50, 22.38, 0.0156, 5.75, 0.25",
-        "grey, 123, 2, 1, no, 80.50, 23.38, 0.0156, , ",
+        "l100, 123, 2, 1, no, 80.50, 22.38, 0.0156, 0.0625, 1.50, 5.75, 0.25",
+        "grey, 123, 2, 1, no, 80.50, 23.38, 0.0156, , , , ",
     ]
 
 
@@ -154,6 +154,8 @@ def test_what_claims_may_ask_for(params, records):
     # the mean over seeds 1 to 3, which are half a nat apart
     assert facts["l100"].metrics["best_valid_negative_elbo"] == pytest.approx(102.25)
     assert facts["l100"].metrics["generalisation"] == "close"
+    assert facts["l100"].metrics["largest_step"] == 1.5
+    assert facts["grey"].metrics["largest_step"] == "not scored"
     curve = facts["l100"].metrics["valid_negative_elbo_curve"]
     assert curve == pytest.approx([130.0, 110.0, 105.5, 104.0, 103.0, 102.5, 102.25])
 

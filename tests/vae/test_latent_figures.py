@@ -1,5 +1,4 @@
 import math
-from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,22 +6,18 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from regen.errors import InputError
 from regen.figures import use_style
 from regen.sections.base import Interpolation
 from regen.vae import latent_figures
+from regen.vae.interpolation import linear, spherical
 from regen.vae.latent_figures import (
     COLOURS,
     MARKERS,
-    angle,
-    firsts,
     interpolation,
-    linear,
     manifold,
     plane,
     quantiles,
     scatter,
-    spherical,
 )
 from vae.small import random_images, vae_of
 
@@ -35,10 +30,6 @@ def _style():
     with use_style():
         yield
     plt.close("all")
-
-
-def random_codes(count, latent, seed=0):
-    return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed))
 
 
 def labels_of(count):
@@ -99,69 +90,6 @@ def test_ticks_stand_at_their_quantiles():
 
 
 # ---- from one code to another ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", [linear, spherical])
-@pytest.mark.parametrize("latent", [1, 2, 20])
-@pytest.mark.parametrize("steps", [2, 3, 10])
-def test_a_way_has_its_ends_exactly_and_is_the_same_backwards(way, latent, steps):
-    for start, end in random_codes(40, latent).unflatten(0, (-1, 2)):
-        codes = way(start, end, steps)
-        assert codes.shape == (steps, latent)
-        assert torch.equal(codes[0], start)
-        assert torch.equal(codes[-1], end)
-        torch.testing.assert_close(codes, way(end, start, steps).flip(0), rtol=1e-5, atol=1e-5)
-
-
-def test_linear_steps_are_equal():
-    start, end = random_codes(2, 5)
-    torch.testing.assert_close(linear(start, end, 7).diff(dim=0), ((end - start) / 6).expand(6, 5))
-
-
-@pytest.mark.parametrize("latent", [2, 20])
-def test_an_arc_keeps_the_length_and_turns_equally(latent):
-    for start, end in random_codes(40, latent).unflatten(0, (-1, 2)):
-        codes = spherical(start, end * start.norm() / end.norm(), 6)
-        torch.testing.assert_close(codes.norm(dim=-1), start.norm().expand(6), rtol=1e-4, atol=0)
-        turns = [angle(one, other) for one, other in pairwise(codes)]
-        torch.testing.assert_close(torch.stack(turns), angle(start, end).expand(5) / 5, rtol=1e-3, atol=1e-5)
-
-
-@pytest.mark.parametrize("factor", [1.0, 3.0, 1 + 1e-6, -1.0, -2.0])
-def test_arcs_between_parallel_and_opposite_codes_are_lines(factor):
-    (start,) = random_codes(1, 5)
-    torch.testing.assert_close(spherical(start, factor * start, 9), linear(start, factor * start, 9))
-
-
-@pytest.mark.parametrize("turn", [0.0, 1e-7, 1e-3, 1.0, math.pi - 1e-2, math.pi])
-def test_arcs_are_finite_at_every_angle(turn):
-    start, end = torch.tensor([1.0, 0.0]), torch.tensor([math.cos(turn), math.sin(turn)])
-    torch.testing.assert_close(angle(start, end), torch.tensor(turn), rtol=0, atol=1e-6)
-    assert spherical(start, end, 10).norm(dim=-1).max() < 1.001
-
-
-def test_an_arc_from_the_origin_is_finite():
-    assert spherical(torch.zeros(3), torch.ones(3), 5).isfinite().all()
-
-
-# ---- the classes to walk between ---------------------------------------------------------------------
-
-
-def test_the_first_images_of_each_class_as_many_of_each():
-    labels = torch.tensor([8, 1, 2, 2, 8, 8, 2, 8])
-    assert firsts(labels, [2, 8], 3).tolist() == [[2, 3, 6], [0, 4, 5]]
-    assert firsts(labels, [8, 2], 2).tolist() == [[0, 4], [2, 3]]
-    assert firsts(labels, [1, 8], 3).tolist() == [[1], [0]]
-
-
-@pytest.mark.parametrize(("classes", "absent"), [([2, 8], 8), ([9, 1], 9), ([11, 12], 11)])
-def test_classes_that_the_data_does_not_have(classes, absent):
-    with pytest.raises(InputError) as caught:
-        firsts(torch.tensor([3, 1, 2]), classes, 3)
-    assert str(caught.value) == (
-        f"params.yaml: figures.interpolation.classes: {classes}: no test image is of class {absent}; "
-        "allowed: 1, 2, 3"
-    )
 
 
 @torch.no_grad()

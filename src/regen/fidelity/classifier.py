@@ -15,7 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from regen.artifacts import read_tensors, write_tensors
+from regen.data.images import Images
 from regen.errors import InputError
+
+EVALUATION_BATCH = 500
 
 
 class Encoded(NamedTuple):
@@ -98,3 +101,30 @@ def load_classifier(path: Path) -> ClassifierNet:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a classifier ({reason}); run the stage train_classifier") from None
     return network.eval()
+
+
+@torch.no_grad()
+def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
+    """Return the class (N,) that each of `pixels` (N, C, H, W) uint8 is taken for."""
+    training = network.training
+    network.eval()
+    classes = [network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)]
+    network.train(training)
+    return torch.cat(classes)
+
+
+def accuracy(network: ClassifierNet, images: Images) -> float:
+    """Return the share of `images` that are classified rightly."""
+    return float((predict(network, images.pixels) == labels_of(images)).float().mean())
+
+
+def agreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
+    """Return the share of `images` (N, C, H, W) uint8 that are taken for the same class as their `others`."""
+    return int((predict(network, images) == predict(network, others)).sum()) / len(images)
+
+
+def labels_of(images: Images) -> Tensor:
+    """Return the labels (N,) of images that `training.check_labels` has passed."""
+    if images.labels is None:
+        raise ValueError("images without labels; check_labels says so to the user")
+    return images.labels

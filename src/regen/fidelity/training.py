@@ -9,14 +9,13 @@ from torch import Tensor
 from regen.artifacts import metric
 from regen.data.images import Dataset, Images
 from regen.errors import InputError
-from regen.fidelity.classifier import ClassifierNet
+from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
 from regen.sections import Classifier
 from regen.training.loop import Fitted, Stateful
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 CROP = 4
 """Pixels by which a random crop may be off; at the edges the image is mirrored."""
-EVALUATION_BATCH = 500
 
 
 def check_labels(images: Images, what: str) -> int:
@@ -75,7 +74,7 @@ class ClassifierLearner:
 
     def step(self, batch: Tensor) -> Tensor:
         """Take one step on the images of the indices `batch` (N,); return cross entropy and accuracy (2,)."""
-        pixels, labels = self.train.pixels[batch], _labels(self.train)[batch]
+        pixels, labels = self.train.pixels[batch], labels_of(self.train)[batch]
         if self.augment:
             pixels = augmented(pixels)
         self.optimizer.zero_grad()
@@ -109,26 +108,6 @@ def augmented(pixels: Tensor) -> Tensor:
     return padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-@torch.no_grad()
-def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
-    """Return the class (N,) that each of `pixels` (N, C, H, W) uint8 is taken for."""
-    training = network.training
-    network.eval()
-    classes = [network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)]
-    network.train(training)
-    return torch.cat(classes)
-
-
-def accuracy(network: ClassifierNet, images: Images) -> float:
-    """Return the share of `images` that are classified rightly."""
-    return float((predict(network, images.pixels) == _labels(images)).float().mean())
-
-
-def agreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
-    """Return the share of `images` (N, C, H, W) uint8 that are taken for the same class as their `others`."""
-    return float((predict(network, images) == predict(network, others)).float().mean())
-
-
 def summary(
     network: ClassifierNet, dataset: Dataset, test: Images, fitted: Fitted
 ) -> dict[str, float | int | str]:
@@ -143,9 +122,3 @@ def summary(
         "test_images": len(test.pixels),
         "test_accuracy": accuracy(network, test),
     }
-
-
-def _labels(images: Images) -> Tensor:
-    if images.labels is None:
-        raise ValueError("images without labels; check_labels says so to the user")
-    return images.labels

@@ -14,7 +14,7 @@ from regen.params import COPY
 from regen.yaml_files import read_yaml
 
 NOT_SCORED = "not scored"
-"""In place of what only scores could tell: it gets no verdict."""
+"""In place of what was not measured, such as scores of images: it gets no verdict."""
 COLUMNS = ("claim", "what", "report", "ours", "tolerance", "verdict")
 
 

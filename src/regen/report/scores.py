@@ -17,7 +17,9 @@ from regen.report.records import Records
 FRECHET = {"fid": "FID", "frechet_distance": "Frechet distance"}
 KERNEL = {"kid": "KID", "kernel_distance": "kernel distance"}
 """What distances are called, by key: those named after Inception are of its features only."""
-FOLLOWED = ("inception_score", *FRECHET, *KERNEL, "precision", "recall")
+FOLLOWED = ("inception_score", *FRECHET, *KERNEL, "precision", "recall", "misread")
+JUDGED = ("inception_score", "distance", "misread")
+"""What claims may ask for of a run, whether or not it was scored."""
 SETTINGS = ("extractor", "samples", "splits", "reference")
 HEADINGS = {
     "run": "run",
@@ -121,11 +123,11 @@ def scores_section(table: pd.DataFrame) -> str:
 def with_scores(facts: Mapping[str, Facts], params: Params, records: Records) -> dict[str, Facts]:
     """Return `facts` with what claims may ask for of each run's images: `distance`, `inception_score`, ...
 
-    A run without scores has the words 'not scored' in place of these two.
+    What a run has no score of among JUDGED has the words 'not scored' in its place.
     """
     scored = dict(facts)
     for run in (run for family in FAMILIES for run in getattr(params, family)):
-        scores = scores_of(run, records) or {"inception_score": NOT_SCORED, "distance": NOT_SCORED}
+        scores = dict.fromkeys(JUDGED, NOT_SCORED) | (scores_of(run, records) or {})
         settings = {name: scores.get(name) for name in SETTINGS}
         old = facts[run]
         scored[run] = replace(old, settings={**old.settings, **settings}, metrics={**old.metrics, **scores})

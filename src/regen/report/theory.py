@@ -1,4 +1,4 @@
-"""The theory that VAEs rest on, as measured, in the report."""
+"""The theory that VAEs and GANs rest on, as measured, in the report."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ where x grows with z; by importance sampling, from a posterior that is a little 
 The Bernoulli term as a report prints it, k log x + (1 - k) log(1 - x) with x the data, on binary images:
 {printed}; as it is meant: {meant} nats. The least ratio of the score function's variance to the
 reparameterised gradient's is {least}, the largest {most}.
+
+The value of the GANs' game at the best critic, E_p log D + E_q log(1 - D), of two normals p and q of the same
+variance, q's mean on a grid around p's: at the least {value} nats (-log 4 = -1.386294), where the means
+are {shift} apart, and at least {elsewhere} on the rest of the grid. Where D(G(z)) = 0.01, the non-saturating
+loss is {ratio} times as steep in the critic's logit as log(1 - D).
 """
 
 
@@ -64,6 +69,10 @@ def theory_section(records: Records) -> str:
         meant=spread(found["bernoulli_as_defined"], None, 2),
         least=spread(found["variance_ratio_score_least"], None, 1),
         most=spread(found["variance_ratio_score_most"], None, 0),
+        value=spread(found["gan_value"], None, 6),
+        shift=spread(found["gan_value_shift"], None, 3),
+        elsewhere=spread(found["gan_value_elsewhere"], None, 6),
+        ratio=spread(found["gan_gradient_ratio"], None, 0),
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from regen.data.catalog import DATASETS
 from regen.params import COPY, Params
 from regen.report import curves
-from regen.report.claims import Claims, Facts
+from regen.report.claims import NOT_SCORED, Claims, Facts
 from regen.report.markdown import markdown, spread
 from regen.report.records import Records
 
@@ -38,6 +38,8 @@ CODE_HEADINGS = {
     "reconstruction": "reconstruction error, nats",
     "kl": "KL, nats",
     "squared_error": "squared error a pixel",
+    "misread": "misread",
+    "largest_step": "largest step",
     "gap": "log p - ELBO, nats",
     "gap_standard_error": "s.e.",
 }
@@ -48,6 +50,7 @@ METRICS = {
         "test_negative_elbo",
         "active_units",
         "collapsed",
+        "largest_step",
         "log_p",
         "log_p_standard_error",
         "elbo",
@@ -67,8 +70,11 @@ weights; s.e.: standard error over the test images.{note}
 
 What the codes of the test images tell: a dimension of z is active where its code varies over the images
 (variance above 0.01), and the posterior has collapsed where not one is. The squared error is that of the
-reconstruction from the posterior's centre, of intensities between 0 and 1. The ELBO must not exceed log p(x):
-the two are estimated from independent samples, and hold so {bound}.
+reconstruction from the posterior's centre, of intensities between 0 and 1; misread is the share of the images
+whose reconstruction the data's classifier takes for another class than the image. The largest step is that of
+10 points on the line from the code of a 2 to that of an 8: the largest distance between neighbouring images
+over the mean one (1: even, 9: one jump), the median of the first 100 pairs. The ELBO must not exceed
+log p(x): the two are estimated from independent samples, and hold so {bound}.
 
 {codes}
 
@@ -129,6 +135,8 @@ def codes_table(params: Params, records: Records) -> pd.DataFrame:
                 "reconstruction": scores["test_reconstruction"],
                 "kl": scores["test_kl"],
                 "squared_error": scores["squared_error"],
+                "misread": records.fidelity.get(name, {}).get("misread"),
+                "largest_step": scores.get("largest_step"),
                 "gap": scores.get("gap"),
                 "gap_standard_error": scores.get("gap_standard_error"),
             }
@@ -216,7 +224,7 @@ def vae_facts(params: Params, records: Records) -> dict[str, Facts]:
             "plateau": curves.plateau(train, valid, PLATEAU_EPOCH),
             "progress": curves.progress(valid, PROGRESS_EPOCH),
         }
-        facts[name] = Facts(settings, {**training, **likelihood, **seen})
+        facts[name] = Facts(settings, {"largest_step": NOT_SCORED, **training, **likelihood, **seen})
     return facts
 
 

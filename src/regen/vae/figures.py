@@ -19,7 +19,7 @@ from regen.grids import show, snapshots
 from regen.sections import Figures
 from regen.vae.latent_figures import interpolation, manifold, scatter
 from regen.vae.networks import VAE
-from regen.vae.observations import scale, to_pixels
+from regen.vae.sampling import reconstruct
 
 COLUMNS = 8
 """Images in a row of reconstructions."""
@@ -99,7 +99,6 @@ def _plot_curves(ax: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
-@torch.no_grad()
 def reconstructions(run: Artifacts, title: str) -> Figure:
     """Return rows of test images, each over a row of their reconstructions from the posterior's centre."""
     rows = run.test[: ROWS * COLUMNS].split(COLUMNS)
@@ -107,8 +106,7 @@ def reconstructions(run: Artifacts, title: str) -> Figure:
         len(rows), 1, figsize=(4.5, 1.2 * len(rows) + 0.5), squeeze=False, layout="compressed"
     )
     for ax, pixels in zip(axes[:, 0], rows, strict=True):
-        means = run.vae.decode(run.vae.centre(scale(pixels))).sigmoid()
-        images = torch.cat([pixels, to_pixels(means)]).unflatten(1, run.vae.shape)
+        images = torch.cat([pixels.unflatten(1, run.vae.shape), reconstruct(run.vae, pixels)])
         show(ax, images, len(pixels), "")
     figure.suptitle(f"{title}\ntest images over their reconstructions", x=0.01, ha="left")
     return figure

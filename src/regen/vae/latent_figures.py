@@ -3,40 +3,35 @@
 The VAEs are in evaluation mode; the images are test images.
 
 References:
-    Animating rotation with quaternion curves (Shoemake, 1985): the spherical way.
-    Sampling generative networks (White, 2016): that way between codes.
     Accessible color sequences for data visualization (Petroff, 2021): the ten colours.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regen.errors import InputError
 from regen.grids import tile
 from regen.sections.base import Interpolation
+from regen.vae.interpolation import firsts, linear, spherical
 from regen.vae.networks import VAE
-from regen.vae.observations import scale, to_pixels
+from regen.vae.observations import scale
+from regen.vae.sampling import means
 
 AXES = ("$z_1$ (prior standard deviations)", "$z_2$ (prior standard deviations)")
 TICKS = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
 """Values of z named at the manifold's sides."""
 PAIRS = 3
 """Pairs of images that are joined."""
-OPPOSITE = 1e-3
-"""sin(angle) / angle of two codes below which they are opposite, and no arc between them is shorter."""
 POINTS = 2000
 """Codes shown: of more, each hides others."""
 BATCH = 250
@@ -68,7 +63,7 @@ def manifold(vae: VAE, count: int, title: str) -> Figure:
     """
     figure, ax = plt.subplots(figsize=(6.0, 6.1))
     ax.imshow(
-        tile(_means(vae, plane(count).flatten(0, 1)), count, frame=0), vmin=0, vmax=255, extent=(0, 1, 0, 1)
+        tile(means(vae, plane(count).flatten(0, 1)), count, frame=0), vmin=0, vmax=255, extent=(0, 1, 0, 1)
     )
     places = torch.special.ndtr(TICKS).tolist()  # where they lie among equally likely intervals
     labels = [f"{z:g}".replace("-", "\N{MINUS SIGN}") for z in TICKS.tolist()]
@@ -83,49 +78,6 @@ def manifold(vae: VAE, count: int, title: str) -> Figure:
 
 
 # ---- from one code to another ------------------------------------------------------------------------
-
-
-def linear(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` codes (steps, latent) from `start` to `end` (latent,), both included, on a line."""
-    t = torch.linspace(0, 1, steps)[:, None]
-    return (1 - t) * start + t * end
-
-
-def spherical(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` codes (steps, latent) from `start` to `end` (latent,) on an arc around the origin.
-
-    At t it is (sin((1 - t) a) start + sin(t a) end) / sin(a), a the angle between them. Between codes of the
-    same length all have it, as almost all the prior's draws have about the same in many dimensions. Codes of
-    the same direction are joined by a line, and so are opposite ones, which no arc joins more than others.
-    """
-    t = torch.linspace(0, 1, steps)[:, None]
-    share = angle(start, end) / math.pi
-    if torch.sinc(share) < OPPOSITE:
-        return linear(start, end, steps)
-    weight = [part * torch.sinc(part * share) / torch.sinc(share) for part in (1 - t, t)]  # sin(a) may be 0
-    return weight[0] * start + weight[1] * end
-
-
-def angle(one: Tensor, other: Tensor) -> Tensor:
-    """Return the angle between two vectors (D,), (); exact also near 0 and pi, where arccos is not."""
-    u, v = (F.normalize(each, dim=0) for each in (one, other))
-    return 2 * torch.atan2((u - v).norm(), (u + v).norm())
-
-
-def firsts(labels: Tensor, classes: list[int], count: int) -> Tensor:
-    """Return where the first images of each class are, (classes, at most `count`): as many of each.
-
-    Raises:
-        InputError: a class is not among the labels (N,).
-    """
-    there = labels.unique().tolist()
-    if absent := [each for each in classes if each not in there]:
-        raise InputError(
-            f"params.yaml: figures.interpolation.classes: {classes}: no test image is of class {absent[0]}; "
-            f"allowed: {', '.join(map(str, there))}"
-        )
-    places = [(labels == each).nonzero()[:count, 0] for each in classes]
-    return torch.stack([each[: min(map(len, places))] for each in places])
 
 
 @torch.no_grad()
@@ -153,7 +105,7 @@ def _draw_walk(panels: Sequence[Axes], vae: VAE, pair: Tensor, steps: int) -> No
     start, end = vae.centre(scale(pair))
     ways = torch.cat([linear(start, end, steps), spherical(start, end, steps)])
     first, second = pair.unflatten(-1, vae.shape).split(1)
-    for ax, images in zip(panels, (first, _means(vae, ways), second), strict=True):
+    for ax, images in zip(panels, (first, means(vae, ways), second), strict=True):
         ax.imshow(tile(images, steps if len(images) > 1 else 1), vmin=0, vmax=255)
         ax.set(xticks=[], yticks=[])
         ax.grid(visible=False)
@@ -212,11 +164,3 @@ def _plot_classes(ax: Axes, codes: Tensor, labels: Tensor) -> None:
         number = ax.text(z1, z2, str(label), weight="bold", size=13, ha="center", va="center")
         number.set_path_effects([withStroke(linewidth=3, foreground="white")])
     ax.legend(title="class", markerscale=1.6, loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-# ---- images ------------------------------------------------------------------------------------------
-
-
-def _means(vae: VAE, codes: Tensor) -> Tensor:
-    """Return the means of p(x|z) of `codes` (N, latent) as images (N, C, H, W) uint8."""
-    return to_pixels(vae.decode(codes).sigmoid()).unflatten(-1, vae.shape)

@@ -1,4 +1,4 @@
-"""Images of a trained VAE, from the prior."""
+"""Images of a trained VAE: from the prior, from codes, from other images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import torch
 from torch import Tensor
 
 from regen.vae.networks import VAE
-from regen.vae.observations import to_pixels
+from regen.vae.observations import scale, to_pixels
 
 BATCH = 500
 
 
-@torch.no_grad()
 def sample(vae: VAE, count: int, seed: int) -> Tensor:
     """Return the means of p(x|z) for `count` z from the prior, (N, C, H, W) uint8, on the VAE's device."""
-    vae.eval()
     device = next(vae.parameters()).device
     z = torch.randn(count, vae.latent, generator=torch.Generator().manual_seed(seed)).to(device)
-    means = torch.cat([to_pixels(vae.decode(codes).sigmoid()) for codes in z.split(BATCH)])
-    return means.unflatten(-1, vae.shape)
+    return means(vae.eval(), z)
+
+
+@torch.no_grad()
+def reconstruct(vae: VAE, pixels: Tensor) -> Tensor:
+    """Return the means of p(x|z), z the posterior's centre of each of `pixels` (N, D) uint8: (N, C, H, W)
+    uint8.
+    """
+    vae.eval()
+    return means(vae, torch.cat([vae.centre(scale(batch)) for batch in pixels.split(BATCH)]))
+
+
+@torch.no_grad()
+def means(vae: VAE, codes: Tensor) -> Tensor:
+    """Return the means of p(x|z) of `codes` (N, latent) as images (N, C, H, W) uint8."""
+    images = torch.cat([to_pixels(vae.decode(part).sigmoid()) for part in codes.split(BATCH)])
+    return images.unflatten(-1, vae.shape)

@@ -1,0 +1,78 @@
+"""What theory says of the game, measured on the losses in use: its value, and the generator's gradient.
+
+A normal p stands for the data, another, q, for the generator. The best critic's logit is log p - log q: at it
+D = s(logit) = p / (p + q).
+
+References:
+    Generative Adversarial Nets (Goodfellow et al., 2014): theorem 1, the value; section 3, the gradient.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from regen.artifacts import Metrics, metric
+from regen.gan.losses import OBJECTIVES, cross_entropy
+
+MEAN = 1.0
+"""The data's."""
+SHIFTS = [i / 8 for i in range(-24, 25)]
+"""How far the generator's mean is from the data's: three standard deviations either way, 0 among them."""
+POINTS = 10_000
+"""Equally likely points that stand for a distribution: their mean is an integral by the midpoint rule."""
+FOUND_OUT = 0.01
+"""D(G(z)) of an image that the critic takes for generated."""
+DIGITS = 9
+"""Decimals that are kept: what comes after them is rounding, and changes from machine to machine."""
+
+
+def value(p: Normal, q: Normal) -> float:
+    """Return V(D, G) = E_p log D + E_q log(1 - D) at the best critic, in nats: 2 JSD(p, q) - log 4.
+
+    Each expectation is a mean over the quantiles of its distribution, which the loss takes as it does images.
+    """
+    share = (torch.arange(POINTS, dtype=torch.float64) + 0.5) / POINTS
+
+    def logit(x: Tensor) -> Tensor:
+        return p.log_prob(x) - q.log_prob(x)
+
+    return -float(cross_entropy(logit(p.icdf(share)), logit(q.icdf(share))))
+
+
+def value_by_shift() -> dict[float, float]:
+    """Return the value of each of SHIFTS, in nats."""
+    return {shift: value(Normal(MEAN, 1.0), Normal(MEAN + shift, 1.0)) for shift in SHIFTS}
+
+
+def gradients(probability: float) -> tuple[float, float]:
+    """Return how steep the generator's losses are in the critic's logit where D(G(z)) is `probability`.
+
+    First that of the game of two players, which is V's E_q log(1 - D), then the non-saturating -E_q log D.
+    """
+    logit = math.log(probability / (1 - probability))
+    Q = torch.tensor([logit], dtype=torch.float64, requires_grad=True)
+    saturating = -cross_entropy(torch.zeros_like(Q), Q)
+    losses = (saturating, OBJECTIVES["nonsaturating"].generator(Q))
+    first, second = (abs(float(torch.autograd.grad(loss, Q)[0])) for loss in losses)
+    return first, second
+
+
+def summary() -> Metrics:
+    """Return the figures that the claims are judged by: the least value in nats, and the losses' gradients.
+
+    `gan_value_shift` is where the value is least, `gan_value_elsewhere` the least of all other shifts.
+    """
+    values = value_by_shift()
+    best = min(values, key=lambda shift: values[shift])
+    saturating, nonsaturating = gradients(FOUND_OUT)
+    return {
+        "gan_value": metric(round(values[best], DIGITS)),
+        "gan_value_shift": best,
+        "gan_value_elsewhere": metric(round(min(v for s, v in values.items() if s != best), DIGITS)),
+        "gan_saturation": "larger" if nonsaturating > saturating else "not larger",
+        "gan_gradient_ratio": metric(round(nonsaturating / saturating, DIGITS)),
+    }
