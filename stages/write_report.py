@@ -1,15 +1,32 @@
 """Write tables, metrics and the page from what the other stages left: python stages/write_report.py."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from regen import artifacts, stage
-from regen.params import read_params
+from regen.params import Params, read_params
 from regen.report import dirac, flow, gan, posteriors, scores, theory, trends, vae
-from regen.report.claims import judge, read_claims
+from regen.report.claims import Claims, Facts, judge, read_claims
 from regen.report.page import claims_markdown, page
 from regen.report.records import Records
+
+Tables = dict[str, pd.DataFrame]
+MARKDOWN: Mapping[str, Callable[[pd.DataFrame], str]] = {
+    "vae": vae.vae_markdown,
+    "codes": vae.codes_markdown,
+    "dirac": dirac.dirac_markdown,
+    "planar": flow.planar_tables_markdown,
+    "maps": flow.maps_markdown,
+    "realnvp": flow.realnvp_markdown,
+    "gan": gan.gan_markdown,
+    "trends": trends.trends_markdown,
+    "scores": scores.scores_markdown,
+    "claims": claims_markdown,
+}
+"""How each table reads."""
 
 
 def write_report() -> None:
@@ -17,61 +34,73 @@ def write_report() -> None:
     params = read_params()
     records = Records.read(params)
     claims = read_claims(Path("claims.yaml"))
-
-    vaes = vae.vae_table(params, records, claims)
-    codes = vae.codes_table(params, records)
+    made = tables(params, records, claims)
+    made["claims"] = judge(claims, facts(params, records, made), params.copied_runs)
     pairs = {
         pair: posteriors.posterior_table(*(records.seeds[run] for run in pair))
         for pair in posteriors.twins(params)
     }
-    games = dirac.dirac_table(records.dirac, claims)
-    planar = flow.planar_table(records.flow, claims)
-    realnvp = flow.realnvp_table(params, records, claims)
-    gans = gan.gan_table(params, records, claims)
-    told = trends.trends_table(params, records)
-    scored = scores.scores_table(params, records)
-    facts = (
-        vae.vae_facts(params, records)
-        | flow.flow_facts(params, records, planar)
-        | gan.gan_facts(params, records, told)
-        | theory.theory_facts(records)
-    )
-    facts = scores.with_scores(facts, params, records)
-    judged = judge(claims, facts, params.copied_runs)
 
-    write_table("vae", vaes, vae.vae_markdown(vaes))
-    write_table("codes", codes, vae.codes_markdown(codes))
+    for name, table in made.items():
+        write_table(name, table, MARKDOWN[name](table))
     for (_, run), table in pairs.items():
         write_table(f"posterior_{run}", table, posteriors.posterior_markdown(table))
-    write_table("dirac", games, dirac.dirac_markdown(games))
-    both = "\n\n".join(flow.planar_markdown(planar, source) for source in ("samples", "density"))
-    write_table("planar", planar, both)
-    write_table("maps", records.maps, flow.maps_markdown(records.maps))
-    write_table("realnvp", realnvp, flow.realnvp_markdown(realnvp))
-    write_table("gan", gans, gan.gan_markdown(gans))
-    write_table("trends", told, trends.trends_markdown(told))
-    write_table("scores", scored, scores.scores_markdown(scored))
-    write_table("claims", judged, claims_markdown(judged))
-    metrics = {
+    artifacts.write_metrics(artifacts.REPORT_METRICS, metrics(params, records, made))
+    paired = "".join(posteriors.posterior_section(pair, table) for pair, table in pairs.items())
+    text = page(params.seed, params.copies, sections(params, records, made, paired), made["claims"])
+    artifacts.write_text(artifacts.REPORT_PAGE, text)
+
+
+def tables(params: Params, records: Records, claims: Claims) -> Tables:
+    """Return the tables of the runs, by name."""
+    return {
+        "vae": vae.vae_table(params, records, claims),
+        "codes": vae.codes_table(params, records),
+        "dirac": dirac.dirac_table(records.dirac, claims),
+        "planar": flow.planar_table(records.flow, claims),
+        "maps": records.maps,
+        "realnvp": flow.realnvp_table(params, records, claims),
+        "gan": gan.gan_table(params, records, claims),
+        "trends": trends.trends_table(params, records),
+        "scores": scores.scores_table(params, records),
+    }
+
+
+def facts(params: Params, records: Records, made: Tables) -> Mapping[str, Facts]:
+    """Return what claims may ask for of each run."""
+    found = (
+        vae.vae_facts(params, records)
+        | flow.flow_facts(params, records, made["planar"])
+        | gan.gan_facts(params, records, made["trends"])
+        | theory.theory_facts(records)
+    )
+    return scores.with_scores(found, params, records)
+
+
+def metrics(params: Params, records: Records, made: Tables) -> dict[str, Any]:
+    """Return what `dvc metrics` follows."""
+    found = {
         **vae.vae_metrics(params, records),
-        **flow.flow_metrics(params, records, planar),
+        **flow.flow_metrics(params, records, made["planar"]),
         **gan.gan_metrics(params, records),
         "theory": theory.theory_metrics(records),
         "dirac": dirac.dirac_metrics(records.dirac),
     }
-    for run, found in scores.score_metrics(records).items():
-        metrics[run] = {**metrics[run], **found}
-    artifacts.write_metrics(artifacts.REPORT_METRICS, metrics)
-    paired = "".join(posteriors.posterior_section(pair, table) for pair, table in pairs.items())
-    sections = [
-        vae.vae_section(params, records, vaes, codes, paired),
-        flow.flow_section(params, records, planar, realnvp),
-        gan.gan_section(params, records, gans, told),
-        scores.scores_section(scored),
+    for run, scored in scores.score_metrics(records).items():
+        found[run] = {**found[run], **scored}
+    return found
+
+
+def sections(params: Params, records: Records, made: Tables, paired: str) -> list[str]:
+    """Return the page's parts; `paired` compares posteriors."""
+    return [
+        vae.vae_section(params, records, made["vae"], made["codes"], paired),
+        flow.flow_section(params, records, made["planar"], made["realnvp"]),
+        gan.gan_section(params, records, made["gan"], made["trends"]),
+        scores.scores_section(made["scores"]),
         theory.theory_section(records),
-        dirac.dirac_section(params, games),
+        dirac.dirac_section(params, made["dirac"]),
     ]
-    artifacts.write_text(artifacts.REPORT_PAGE, page(params.seed, params.copies, sections, judged))
 
 
 def write_table(name: str, table: pd.DataFrame, markdown: str) -> None:

@@ -111,6 +111,11 @@ def planar_markdown(table: pd.DataFrame, source: str) -> str:
     return markdown(shown, SAMPLES_HEADINGS if source == "samples" else DENSITY_HEADINGS)
 
 
+def planar_tables_markdown(table: pd.DataFrame) -> str:
+    """Return the tables of both sources for readers."""
+    return "\n\n".join(planar_markdown(table, source) for source in ("samples", "density"))
+
+
 def maps_markdown(maps: pd.DataFrame) -> str:
     """Return the table of single maps for readers."""
     return markdown(maps.assign(u_corrected=maps["u_corrected"].map({True: "yes", False: ""})), MAPS_HEADINGS)

@@ -78,12 +78,14 @@ def summary(results: Mapping[int, Scores]) -> dict[str, float | int | str]:
         "images": bounds.shape[1],
         **{str(name): metric(float(table[name].mean(skipna=False))) for name in table},
         "test_negative_elbo_standard_error": metric(standard_error(bounds.mean(0))),
-        "collapsed": "no"
-        if not collapsed
-        else f"{collapsed} of {len(results)}"
-        if len(results) > 1
-        else "yes",
+        "collapsed": _how_many(collapsed, len(results)),
     }
+
+
+def _how_many(some: int, of: int) -> str:
+    if some and of > 1:
+        return f"{some} of {of}"
+    return "yes" if some else "no"
 
 
 def tensors(results: Mapping[int, Scores]) -> dict[str, Tensor]:
