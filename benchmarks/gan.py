@@ -25,7 +25,8 @@ from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Passes
 from regen.sections.gan import GanRun
-from regen.training.device import autocast, select_device
+from regen.training.device import autocast, place, select_device
+from regen.training.graphs import Recorded
 
 SHAPE, IMAGES = (3, 32, 32), 5188
 STEPS = {16: 10, 128: 200}
@@ -166,18 +167,19 @@ class Ours:
     """The learner and its batches, as training drives them."""
 
     def __init__(self, run: GanRun, pixels: Tensor, device: torch.device, precision: str) -> None:
-        generator, critic = (build(run, SHAPE).to(device) for build in (build_generator, build_critic))
+        generator, critic = (place(build(run, SHAPE), device) for build in (build_generator, build_critic))
         self.learner = GanLearner(run, generator, critic, autocast(precision, device))
+        self.take = Recorded(self.learner.step) if device.type == "cuda" else self.learner.step
         self.passes = Passes(pixels.to(device), run.batch_size * run.critic_steps)
 
     def step(self) -> None:
         """Take one step."""
-        self.learner.step(self.passes.next())
+        self.take(self.passes.next())
 
     def operations(self) -> int:
         """Return the floating-point operations of one step's convolutions."""
         with Operations() as counter:
-            self.step()
+            self.learner.step(self.passes.next())
         return counter.total
 
 
@@ -231,6 +233,7 @@ def time_step(width: int, precision: str, penalty: str, device: torch.device) ->
         repeated(ours.step, steps, device)()
 
     plain_steps()
+    our_steps()  # and records them, on CUDA
     timing = compare("", our_steps, plain_steps, target="ratio 0.77", repeats=5, part=steps, plain_part=steps)
     rate = matrix_rate(device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
     share = operations / timing.seconds / rate

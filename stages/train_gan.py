@@ -14,7 +14,8 @@ from regen.gan.schedule import Schedule
 from regen.gan.training import Scoring, evaluations, history, summary, train
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, select_device
+from regen.training.device import autocast, place, select_device
+from regen.training.graphs import Recorded
 
 LIBRARY = Path(regen.__path__[0])
 ROOM = [path for path in LIBRARY.glob("gan/*.py") if "figures" not in path.name]
@@ -44,11 +45,12 @@ def train_gan(name: str) -> None:
         files += [artifacts.reference_file(run.data), *LIBRARY.glob("fidelity/*.py")]
 
     torch.manual_seed(params.seed)
-    generator, critic = build_generator(run, shape).to(device), build_critic(run, shape).to(device)
+    generator, critic = (place(build(run, shape), device) for build in (build_generator, build_critic))
     learner = GanLearner(run, generator, critic, autocast(params.precision, device))
     schedule = Schedule.of(name, run, len(data), params.seed, params.training.checkpoint_every)
     checkpoint = Checkpoint.of(name, fingerprint(settings, files))
-    trained = train(learner, data, valid, schedule, checkpoint, scoring)
+    step = Recorded(learner.step) if device.type == "cuda" and params.training.cuda_graphs else learner.step
+    trained = train(learner, step, data, valid, schedule, checkpoint, scoring)
 
     final = learner.evaluated()
     artifacts.write_tensors(artifacts.weights_file(name, params.seed), final.state_dict())

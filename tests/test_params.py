@@ -27,6 +27,7 @@ data:
   mirror: null
 training:
   checkpoint_every: 5
+  cuda_graphs: true
 vae:
   l100:
     data: digits

@@ -26,7 +26,9 @@ def scores_of(learner, tmp_path, images=IMAGES, valid=None, score=mean_pixel, se
     """Train `learner` to the end; return what is left and the schedule."""
     schedule = Schedule.of("small", learner.run, images, seed, 1)
     checkpoint = Checkpoint(tmp_path)
-    return train(learner, pixels_of(images), valid, schedule, checkpoint, Scoring(score, 20)), schedule
+    return train(
+        learner, learner.step, pixels_of(images), valid, schedule, checkpoint, Scoring(score, 20)
+    ), schedule
 
 
 def assert_same(trained, expected):
@@ -105,7 +107,7 @@ def test_scores_are_of_samples_of_the_generator_as_it_is_then(tmp_path, evaluate
 def test_without_a_scorer_nothing_is_scored(tmp_path):
     learner = learner_of(run_of())
     schedule = Schedule.of("small", learner.run, IMAGES, 1, 1)
-    trained = train(learner, pixels_of(IMAGES), None, schedule, Checkpoint(tmp_path))
+    trained = train(learner, learner.step, pixels_of(IMAGES), None, schedule, Checkpoint(tmp_path))
     assert trained.evaluations == []
     assert list(trained.snapshots) == [0, 4, 6]
 
@@ -322,6 +324,6 @@ def test_training_pays(tmp_path, kind):
     learner = learner_of(run_of(kind, loss="nonsaturating", ema=0.5, **rates, **length))
     data = torch.full((64, 3, 8, 8), 220, dtype=torch.uint8)
     schedule = Schedule.of("grey", learner.run, len(data), 1, 1)
-    shown = train(learner, data, None, schedule, Checkpoint(tmp_path)).snapshots
+    shown = train(learner, learner.step, data, None, schedule, Checkpoint(tmp_path)).snapshots
     before, after = ((shown[step].float() - 220).abs().mean() for step in (0, 60))
     assert after < 0.7 * before

@@ -31,6 +31,7 @@ WITHOUT_EFFECT = {
     "data/sets",
     "data/mirror",
     "training/checkpoint_every",
+    "training/cuda_graphs",
     "likelihood/max_memory",
     "score/batch_size",
 }

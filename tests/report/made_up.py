@@ -32,7 +32,7 @@ def params_dict():
         "device": "auto",
         "precision": "auto",
         "data": {"sets": ["digits", "mnist", "binarized_mnist"], "mirror": None},
-        "training": {"checkpoint_every": 1},
+        "training": {"checkpoint_every": 1, "cuda_graphs": True},
         "vae": {
             "l100": RUN,
             "grey": {**RUN, "data": "mnist", "binarize": False, "seeds": None},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -38,15 +39,10 @@ class GanLearner:
         self.generator_parameters = list(generator.parameters())
         self.critic_parameters = list(critic.parameters())
         b1, b2 = map(float, run.betas)  # Adam takes no int
-        self.generator_optimizer = Adam(
-            self.generator_parameters, run.generator_learning_rate, (b1, b2), fused=True
-        )
-        self.critic_optimizer = Adam(
-            self.critic_parameters,
-            run.critic_learning_rate,
-            (b1, b2),
-            weight_decay=run.critic_weight_decay,
-            fused=True,
+        adam = partial(Adam, betas=(b1, b2), fused=True, capturable=self.device.type == "cuda")
+        self.generator_optimizer = adam(self.generator_parameters, run.generator_learning_rate)
+        self.critic_optimizer = adam(
+            self.critic_parameters, run.critic_learning_rate, weight_decay=run.critic_weight_decay
         )
         self.average = deepcopy(generator) if run.ema else generator
         # not AveragedModel, which asks the device for its counter at every step and waits for the answer

@@ -24,6 +24,7 @@ from regen.gan.learner import GanLearner
 from regen.gan.sampling import sample
 from regen.gan.schedule import Passes, Schedule
 from regen.training.checkpoint import Checkpoint, rng_state, set_rng_state
+from regen.training.graphs import Step
 from regen.training.loop import Stateful
 
 
@@ -57,6 +58,7 @@ class Trained:
 
 def train(
     learner: GanLearner,
+    step: Step,
     data: Tensor,
     valid: Tensor | None,
     schedule: Schedule,
@@ -65,7 +67,8 @@ def train(
 ) -> Trained:
     """Train `learner` on `data` (N, C, H, W) uint8, going on from `checkpoint` where it holds a state.
 
-    `valid` are held-out images of the same kind. Where there is no `scoring`, nothing is scored.
+    `step` takes a step on a batch: the learner's own, or what does the same, faster. `valid` are held-out
+    images of the same kind. Where there is no `scoring`, nothing is scored.
 
     Raises:
         RunError: a loss or parameter is not finite; the last good checkpoint is kept.
@@ -81,7 +84,7 @@ def train(
     ) as bar:
         for begin, end in pairwise(schedule.stops(trained.step)):
             began = time.perf_counter()
-            _take_steps(learner, passes, trained.trace[begin:end], bar)
+            _take_steps(learner, step, passes, trained.trace[begin:end], bar)
             _check_finite(learner, trained.trace[begin:end], begin, schedule)  # and waits for the device
             trained.seconds += time.perf_counter() - began
             trained.step = end
@@ -93,10 +96,10 @@ def train(
     return trained
 
 
-def _take_steps(learner: GanLearner, passes: Passes, trace: Tensor, bar: tqdm[Any]) -> None:
+def _take_steps(learner: GanLearner, step: Step, passes: Passes, trace: Tensor, bar: tqdm[Any]) -> None:
     """Take as many steps as `trace` has rows, and note their terms there."""
     for terms in trace:
-        terms.copy_(learner.step(passes.next()))
+        terms.copy_(step(passes.next()))
         if bar.update():  # True where the bar was drawn: only then is the device waited for
             bar.set_postfix({learner.terms[0]: f"{terms[0]:.4g}"}, refresh=False)
 
