@@ -60,7 +60,7 @@ def misread(params: Params, name: str, device: torch.device) -> float:
     Judged by the classifier of that data, which sees both as the VAE does: binarized where that is.
     """
     from regen.data.images import read_dataset
-    from regen.fidelity.classifier import agreement, load_classifier
+    from regen.fidelity.classifier import disagreement, load_classifier
     from regen.vae.observations import observations
     from regen.vae.sampling import reconstruct
 
@@ -68,7 +68,7 @@ def misread(params: Params, name: str, device: torch.device) -> float:
     classifier = load_classifier(artifacts.classifier_file(run.data)).to(device)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     pixels = observations(test, run.binarize).to(device)
-    return 1 - agreement(classifier, pixels.unflatten(1, vae.shape), reconstruct(vae, pixels))
+    return disagreement(classifier, pixels.unflatten(1, vae.shape), reconstruct(vae, pixels))
 
 
 def trained_vae(params: Params, name: str, device: torch.device) -> VAE:

@@ -1,4 +1,4 @@
-"""The classifier: its network, its training on the digits, augmentation, agreement."""
+"""The classifier: its network, its training on the digits, augmentation, disagreement."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from regen.data.images import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import (
     accuracy,
-    agreement,
     build_classifier,
+    disagreement,
     load_classifier,
     predict,
     save_classifier,
@@ -81,17 +81,17 @@ def test_its_features_keep_the_digits_apart(trained):
     assert torch.linalg.matrix_rank(train.double().T.cov()) == 32
 
 
-def test_agreement_is_the_share_of_images_of_the_same_class(trained):
+def test_disagreement_is_the_share_of_images_of_another_class(trained):
     network, _ = trained
     images = DIGITS["test"].pixels
-    assert agreement(network, images, images) == 1
+    assert disagreement(network, images, images) == 0
     shuffled = images.roll(1, 0)
-    expected = (predict(network, images) == predict(network, shuffled)).float().mean()
-    assert agreement(network, images, shuffled) == pytest.approx(float(expected))
-    assert agreement(network, images, shuffled) < 0.3
+    expected = (predict(network, images) != predict(network, shuffled)).float().mean()
+    assert disagreement(network, images, shuffled) == pytest.approx(float(expected))
+    assert disagreement(network, images, shuffled) > 0.7
     noise = random_images(250, (1, 28, 28), seed=4).float()
     blurred = (0.9 * images.float() + 0.1 * noise).to(torch.uint8)
-    assert agreement(network, images, blurred) > 0.9
+    assert disagreement(network, images, blurred) < 0.1
 
 
 def test_predicting_changes_nothing(trained):

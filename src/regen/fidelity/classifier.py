@@ -118,9 +118,9 @@ def accuracy(network: ClassifierNet, images: Images) -> float:
     return float((predict(network, images.pixels) == labels_of(images)).float().mean())
 
 
-def agreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
-    """Return the share of `images` (N, C, H, W) uint8 that are taken for the same class as their `others`."""
-    return int((predict(network, images) == predict(network, others)).sum()) / len(images)
+def disagreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
+    """Return the share of `images` (N, C, H, W) uint8 that are taken for another class than their `others`."""
+    return int((predict(network, images) != predict(network, others)).sum()) / len(images)
 
 
 def labels_of(images: Images) -> Tensor:
