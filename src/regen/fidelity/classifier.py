@@ -119,7 +119,7 @@ def accuracy(network: ClassifierNet, images: Images) -> float:
 
 
 def disagreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
-    """Return the share of `images` (N, C, H, W) uint8 that are taken for another class than their `others`."""
+    """Return the share of `images` (N, C, H, W) uint8 that are taken for another class than `others`."""
     return int((predict(network, images) != predict(network, others)).sum()) / len(images)
 
 
