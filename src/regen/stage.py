@@ -1,11 +1,14 @@
 """What every stage script shares: its command line, and one line instead of a traceback for the user."""
 
+import gc
 import sys
 from collections.abc import Callable
 
 import typer
 
 from regen.errors import InputError, RunError
+
+gc.set_threshold(50_000)  # of 700: it looks for garbage while hundreds of modules are imported, in vain
 
 
 def run(stage: Callable[..., None]) -> None:
