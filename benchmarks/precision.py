@@ -1,0 +1,81 @@
+"""Hold the scores of a GAN trained in lower precision against those in float32, over some seeds.
+
+    python -m benchmarks.precision cifar10_w1_3 5
+
+The run is that of params.yaml; data, classifier and reference are those of the last `dvc repro`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+from statistics import fmean, stdev
+
+import torch
+
+from regen import artifacts
+from regen.data.images import read_dataset
+from regen.fidelity.scores import Scorer, load_scorer
+from regen.gan.learner import GanLearner
+from regen.gan.networks import build_critic, build_generator
+from regen.gan.sampling import sample
+from regen.gan.schedule import Schedule
+from regen.gan.training import train
+from regen.params import Params, read_params
+from regen.training.checkpoint import Checkpoint
+from regen.training.device import autocast, place, select_device
+from regen.training.graphs import Recorded
+
+HEADING = """\
+| precision | seeds | Frechet distance, mean ± sd | less that of float32, ± s.e. |
+|---|---|---|---|"""
+
+
+def precisions(device: torch.device) -> list[str]:
+    """Return those that differ on `device`, float32 first."""
+    return ["float32", *(["tf32"] if device.type == "cuda" else []), "bfloat16"]
+
+
+def distance(params: Params, name: str, precision: str, seed: int, scorer: Scorer) -> float:
+    """Train the run with `seed`; return the Frechet distance of its samples."""
+    run, device = params.gan_run(name), select_device(params.device)
+    splits = read_dataset(artifacts.dataset_file(run.data)).splits
+    data = splits["train"].pixels.to(device)
+    torch.manual_seed(seed)
+    shape = tuple(data.shape[1:])
+    generator, critic = (place(build(run, shape), device) for build in (build_generator, build_critic))
+    learner = GanLearner(run, generator, critic, autocast(precision, device))
+    schedule = Schedule.of(name, run, len(data), seed, checkpoint_epochs=run.length)
+    step = Recorded(learner.step) if device.type == "cuda" else learner.step
+    with tempfile.TemporaryDirectory() as folder:
+        train(learner, step, data, None, schedule, Checkpoint(Path(folder) / name))
+    autocast("float32", device)  # scores are always exact
+    scores = scorer(sample(learner.evaluated(), params.score.samples, run.latent, seed), full=False)
+    return float(scores.get("fid", scores.get("frechet_distance", math.nan)))
+
+
+def row(precision: str, found: list[float], exact: list[float]) -> str:
+    """Return a line of the table."""
+    mean, deviation = fmean(found), stdev(found)
+    error = math.sqrt((deviation**2 + stdev(exact) ** 2) / len(found))
+    gap = "" if found is exact else f"{mean - fmean(exact):.2f} ± {error:.2f}"
+    return f"| {precision} | {len(found)} | {mean:.2f} ± {deviation:.2f} | {gap} |"
+
+
+def main(name: str, seeds: int) -> None:
+    """Print the table."""
+    params = read_params()
+    device = select_device(params.device)
+    scorer = load_scorer(params.score, params.gan_run(name).data, device)
+    print(HEADING, flush=True)
+    exact: list[float] = []
+    for precision in precisions(device):
+        found = [distance(params, name, precision, seed, scorer) for seed in range(1, seeds + 1)]
+        exact = exact or found
+        print(row(precision, found, exact), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
