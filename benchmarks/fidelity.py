@@ -6,7 +6,6 @@ python -m benchmarks.fidelity
 from __future__ import annotations
 
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_fidelity import calculate_metrics
 
+from benchmarks import memory
 from benchmarks.timing import HEADING, Timing, compare
 from regen.data.images import Images
 from regen.fidelity.classifier import build_classifier, save_classifier
@@ -127,9 +127,9 @@ def time_scoring(count: int) -> Timing:
         weights = save_weights(folder)
         scorer = scorer_of(weights, count)
         check(scorer(images), score_plainly(weights, count))
-        memory = " and ".join(f"{peak_memory(way, count)} MB" for way in ("plain", "ours"))
+        peaks = " and ".join(f"{peak_memory(way, count):.2g} GB" for way in ("plain", "ours"))
         return compare(
-            f"all scores of {count:,} images, classifier (peak memory: {memory})",
+            f"all scores of {count:,} images, classifier (peak memory: {peaks})",
             lambda: scorer(images),
             lambda: score_plainly(weights, count),
             target="below 2 GB",
@@ -137,11 +137,11 @@ def time_scoring(count: int) -> Timing:
         )
 
 
-def peak_memory(way: str, count: int) -> int:
-    """Return the megabytes that a process of its own has held at most, torch included."""
+def peak_memory(way: str, count: int) -> float:
+    """Return the GB that a process of its own has held at most, torch included."""
     command = [sys.executable, "-m", "benchmarks.fidelity", way, str(count)]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return int(printed)
+    return float(printed)
 
 
 def weigh(way: str, count: int) -> None:
@@ -151,7 +151,7 @@ def weigh(way: str, count: int) -> None:
             scorer_of(weights, count)(images_of(count, seed=2))
         else:
             score_plainly(weights, count)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
+    print(memory.peak())
 
 
 def measure() -> list[Timing]:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.precision cifar10_w1_3 5
 
-The run is that of params.yaml; data, classifier and reference are those of the last `dvc repro`.
+The run is that of params.yaml; data, classifier and reference are those of the last `dvc repro`. Only the
+training is in lower precision: the scores are taken in float32, so that they differ by what was trained.
 """
 
 from __future__ import annotations
@@ -78,4 +79,6 @@ def main(name: str, seeds: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[2].isdecimal() or int(sys.argv[2]) < 2:
+        sys.exit("usage: python -m benchmarks.precision RUN SEEDS, of which at least 2")
     main(sys.argv[1], int(sys.argv[2]))

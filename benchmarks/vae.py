@@ -8,7 +8,6 @@ The images are random with the density of MNIST's ink: the time does not depend 
 from __future__ import annotations
 
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import memory
 from benchmarks.timing import HEADING, Timing, compare
 from regen.params import Params, read_params
 from regen.sections import VaeRun
@@ -120,12 +120,7 @@ def print_peak_memory() -> None:
     """Print this process's peak memory in GB after the estimate of all TEST images."""
     params, _, vae = subject()
     estimate(vae, ink(TEST).to(next(vae.parameters()).device), K, params.likelihood.max_memory, 1)
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux: getrusage would count what the parent held before it started this process
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        print(int(peak.split()[1]) * 1024 / 1e9)
-    else:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9)
+    print(memory.peak())
 
 
 def time_likelihood(vae: VAE, max_memory: int) -> Timing:

@@ -41,7 +41,7 @@ def train_gan(name: str) -> None:
 
         scorer = partial(load_scorer(params.score, run.data, device), full=False)
         scoring = Scoring(scorer, params.score.samples)
-        settings.append(params.score.model_dump())
+        settings.append(params.score.model_dump(include={"extractor", "samples", "splits", "weights"}))
         files += [artifacts.reference_file(run.data), *LIBRARY.glob("fidelity/*.py")]
 
     torch.manual_seed(params.seed)

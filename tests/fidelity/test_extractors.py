@@ -22,6 +22,7 @@ from regen.data.images import Images
 from regen.errors import InputError
 from regen.fidelity.extractors import inception_input, load_extractor
 from regen.fidelity.reference import measure, read_reference, write_reference
+from regen.fidelity.weights import read_state
 
 COLOUR = (3, 32, 32)
 
@@ -191,7 +192,7 @@ def test_one_inception_s_weights_are_not_the_other_s(torchvision_weights):
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 cut off"])
+@pytest.mark.parametrize("content", [b"", b"no weights", b"hello", b"PK\x03\x04 cut off"])
 def test_damaged_weights_are_named(tmp_path, suffix, content):
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
@@ -199,8 +200,19 @@ def test_damaged_weights_are_named(tmp_path, suffix, content):
         load_extractor("inception-torchvision", path, CPU, 2)
 
 
-def test_something_else_than_a_state_dict_is_named(tmp_path):
-    torch.save([torch.zeros(1)], tmp_path / "weights.pth")
+def test_weights_cut_off_anywhere_are_named(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"a": torch.zeros(3), "b": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"weights\.pth: "):
+            read_state(path)
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(1)], {3: torch.zeros(1)}, {"a": 1.0}])
+def test_something_else_than_a_state_dict_is_named(tmp_path, content):
+    torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(InputError, match="not tensors by name"):
         load_extractor("inception-torchvision", tmp_path / "weights.pth", CPU, 2)
 

@@ -10,7 +10,7 @@ from torch_fidelity import calculate_metrics
 
 from fidelity.small import CPU, SETTINGS, lay_out, random_classifier, random_images, scorer_of
 from regen.artifacts import classifier_file, reference_file
-from regen.errors import InputError, RunError
+from regen.errors import InputError
 from regen.fidelity.scores import load_scorer
 
 
@@ -197,7 +197,9 @@ def test_features_that_are_not_finite_stop_the_run(tmp_path):
     network = random_classifier()
     scorer = scorer_of(tmp_path / "c.safetensors", network=network)
     scorer.extractor.network.network.head.bias.data[0] = float("nan")
-    with pytest.raises(RunError, match="features that are not finite"):
+    with pytest.raises(
+        InputError, match=r"c\.safetensors: features of images that are not finite; .*score\.weights"
+    ):
         scorer(random_images(70))
 
 

@@ -22,12 +22,14 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_featur
 from torch_fidelity.utils import create_feature_extractor
 from torchvision.models import Inception3
 
-from regen.errors import InputError, RunError
+from regen.errors import InputError
 from regen.fidelity.classifier import Encoded, load_classifier
 from regen.fidelity.weights import digest, read_state
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INCEPTION_SIZE = 299
+INCEPTION_BATCH = 32
+"""Images that an Inception sees at once on a CPU at most: each takes 14 MB on its way through."""
 
 
 def inception_input(images: Tensor) -> Tensor:
@@ -114,8 +116,10 @@ class Extractor:
     """A feature extractor on its device, ready for images of any number."""
 
     name: str
+    file: Path
+    """Of its weights."""
     weights: str
-    """The `digest` of the file of its weights."""
+    """The `digest` of that file."""
     network: FeatureExtractorBase
     device: torch.device
     batch_size: int
@@ -132,16 +136,17 @@ class Extractor:
         Grey images are shown to an Inception with three channels alike.
 
         Raises:
-            InputError: the images are not uint8, there are none, or they have the wrong number of channels.
-            RunError: a feature is not finite.
+            InputError: the images are not uint8, there are none, or they have the wrong number of channels;
+                or a feature is not finite.
         """
         images = self._fitting(images)
         with torch.autocast(self.device.type, enabled=False):
             parts = [self.network(batch.to(self.device)) for batch in images.split(self.batch_size)]
         encoded = Encoded(*(torch.cat(layer) for layer in zip(*parts, strict=True)))
         if not all(layer.isfinite().all() for layer in encoded):
-            raise RunError(
-                f"{self.name}: features that are not finite; its weights ({self.weights}) are damaged"
+            raise InputError(
+                f"{self.file}: features of images that are not finite; the weights of {self.name} are "
+                f"damaged: make them again, or set score.weights in params.yaml to others"
             )
         return encoded
 
@@ -186,7 +191,9 @@ def load_extractor(name: str, weights: Path, device: torch.device, batch_size: i
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{weights}: not the weights of {name} ({reason} ...)") from None
-    return Extractor(name, digest(weights), network.to(device), device, batch_size)
+    if name != "classifier" and device.type == "cpu":
+        batch_size = min(batch_size, INCEPTION_BATCH)
+    return Extractor(name, weights, digest(weights), network.to(device), device, batch_size)
 
 
 _OURS = ("inception-torchvision", "classifier")

@@ -48,7 +48,7 @@ def measure(extractor: Extractor, images: Images, data: str) -> Reference:
 
     Raises:
         InputError: the images are not what the extractor takes, or all of a single class.
-        RunError: a feature is not finite.
+        InputError: a feature is not finite.
     """
     check_images(images.pixels)
     if images.labels is not None and len(images.labels.unique()) < 2:

@@ -56,8 +56,7 @@ class Scorer:
         random state is touched: the same images have the same scores.
 
         Raises:
-            InputError: the images are not like the reference's, or too few.
-            RunError: a feature is not finite.
+            InputError: the images are not like the reference's, or too few, or a feature is not finite.
         """
         self._check(images, full)
         features, logits = self.extractor(images)

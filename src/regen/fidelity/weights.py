@@ -7,9 +7,9 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
+from urllib.parse import urlsplit
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -61,10 +61,7 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
         InputError: there is no such file, or it cannot be had; the message names it and the ways out.
     """
     if weights is not None and "://" not in weights:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise InputError(f"{KEY}: {weights!r}: no such file")
-        return path
+        return _file(weights)
     published = PRETRAINED[extractor] if weights is None else _at(weights, PRETRAINED[extractor])
     downloads, file = cache_dir() / "downloads", published.file
     mirrors = [published.folder] if weights else list_mirrors(None, [published.folder])
@@ -80,10 +77,25 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
         ) from None
 
 
+def _file(weights: str) -> Path:
+    try:
+        path = Path(weights).expanduser()
+        found = path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, ...
+        raise InputError(f"{KEY}: {weights!r}: no file's name ({error})") from None
+    if not found:
+        raise InputError(f"{KEY}: {weights!r}: no such file")
+    return path
+
+
 def _at(url: str, published: Pretrained) -> Pretrained:
     """Return the published file as `url` names it."""
     folder, _, name = url.rpartition("/")
-    if not url.startswith(("http://", "https://")) or not name:
+    try:
+        is_url = bool(urlsplit(url).hostname) and url.startswith(("http://", "https://")) and url.isascii()
+    except ValueError:
+        is_url = False
+    if not is_url or not name:
         raise InputError(f"{KEY}: {url!r}: should be a file, or a URL of one with http:// or https://")
     return Pretrained(replace(published.file, names=(name,)), folder + "/")
 
@@ -109,10 +121,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{path}: a pickle that holds more than tensors, which is not loaded; {_ALLOWED}"
         ) from None
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except Exception as error:  # of a damaged file, torch.load raises all kinds
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: damaged, or not weights at all ({reason}); {_ALLOWED}") from None
-    if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(each, Tensor) for name, each in state.items()
+    ):
         raise InputError(f"{path}: not tensors by name; {_ALLOWED}")
     return state
 

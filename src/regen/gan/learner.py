@@ -45,7 +45,8 @@ class GanLearner:
             self.critic_parameters, run.critic_learning_rate, weight_decay=run.critic_weight_decay
         )
         self.average = deepcopy(generator) if run.ema else generator
-        # not AveragedModel, which asks the device for its counter at every step and waits for the answer
+        # not AveragedModel, which asks the device for its counter at every step and waits for the answer; it
+        # starts from the first step's result, this from what was before that, which after t steps is ema ** t
         self.move_average = get_ema_multi_avg_fn(run.ema)
         self.averaged = _averaged(self.average), _averaged(generator)
 

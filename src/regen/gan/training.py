@@ -1,8 +1,8 @@
 """The training of a GAN: steps over data that lies on the device, samples and scores on the way.
 
-As `regen.training.loop` it is seeded, shows its progress, checkpoints, resumes to the bit and stops at the
-first loss that is not finite. It counts steps of the generator instead of epochs, of which the reports' runs
-are no whole number.
+As `regen.training.loop` it is seeded, shows its progress, checkpoints, resumes (on a CPU to the bit) and
+stops at the first loss that is not finite. It counts steps of the generator instead of epochs, of which the
+reports' runs are no whole number.
 """
 
 from __future__ import annotations
