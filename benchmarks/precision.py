@@ -25,6 +25,7 @@ from regen.gan.sampling import sample
 from regen.gan.schedule import Schedule
 from regen.gan.training import train
 from regen.params import Params, read_params
+from regen.report.scores import one_name
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, place, select_device
 from regen.training.graphs import Recorded
@@ -54,7 +55,7 @@ def distance(params: Params, name: str, precision: str, seed: int, scorer: Score
         train(learner, step, data, None, schedule, Checkpoint(Path(folder) / name))
     autocast("float32", device)  # scores are always exact
     scores = scorer(sample(learner.evaluated(), params.score.samples, run.latent, seed), full=False)
-    return float(scores.get("fid", scores.get("frechet_distance", math.nan)))
+    return float(one_name(scores)["distance"])
 
 
 def row(precision: str, found: list[float], exact: list[float]) -> str:
