@@ -24,7 +24,7 @@ def measure_nothing() -> list[Timing]:
 
 
 def main() -> None:
-    made_with = environment(select_device("auto"))
+    made_with = environment(select_device("auto", "auto"))
     print(
         ", ".join(f"{key}: {made_with[key]}" for key in ("processor", "threads", "device", "torch", "python"))
     )

@@ -84,7 +84,7 @@ def save_weights(folder: str) -> Path:
 def scorer_of(weights: Path, count: int) -> Scorer:
     """Return a scorer whose reference is measured already, as in the pipeline."""
     score = settings(count)
-    extractor = load_extractor("classifier", weights, select_device("auto"), score.batch_size)
+    extractor = load_extractor("classifier", weights, select_device("auto", "auto"), score.batch_size)
     reference = measure_reference(extractor, Images(images_of(count, seed=1), None), "cifar10")
     return Scorer(extractor, reference, score)
 
@@ -105,7 +105,7 @@ def score_plainly(weights: Path, count: int) -> dict[str, float]:
         isc_splits=score.splits,
         kid_subsets=score.kid_subsets,
         kid_subset_size=score.kid_subset_size,
-        cuda=select_device("auto").type == "cuda",
+        cuda=select_device("auto", "auto").type == "cuda",
         verbose=False,
         cache=False,
         save_cpu_ram=True,  # no worker processes, distances in parts: the way that weighs the least

@@ -158,7 +158,7 @@ def train_realnvp_plainly(pixels: Tensor, run: RealNvpRun) -> None:
 def time_realnvp(params: Params) -> Timing:
     """Time one epoch of `realnvp_mnist` by a part of its steps; a checkpoint after it takes a second more."""
     run = params.realnvp_run("realnvp_mnist")
-    device = select_device(params.device)
+    device = select_device(params.device, params.precision)
     pixels = torch.randint(256, (MEASURED, 784), dtype=torch.uint8).to(device)
     flow = build_realnvp("realnvp_mnist", run, (1, 28, 28)).to(device)
     learner = RealNvpLearner(flow, run, pixels[:10], autocast(params.precision, device))

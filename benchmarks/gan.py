@@ -25,7 +25,7 @@ from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Passes
 from regen.sections.gan import GanRun
-from regen.training.device import autocast, place, select_device
+from regen.training.device import autocast, place, select_device, set_precision
 from regen.training.graphs import Recorded
 
 SHAPE, IMAGES = (3, 32, 32), 5188
@@ -227,10 +227,11 @@ def time_step(width: int, precision: str, penalty: str, device: torch.device) ->
     steps = STEPS[width]
 
     def plain_steps() -> None:
-        autocast("float32", device)  # for what it sets: no tf32
+        set_precision("float32", device)
         repeated(plain.step, steps, device)()
 
     def our_steps() -> None:
+        set_precision(precision, device)
         ours.learner.autocast = autocast(precision, device)
         repeated(ours.step, steps, device)()
 
@@ -245,7 +246,7 @@ def time_step(width: int, precision: str, penalty: str, device: torch.device) ->
         part=steps,
         plain_part=steps,
     )
-    autocast(precision, device)  # the plain loop came last, without tf32
+    set_precision(precision, device)  # the plain loop came last, without tf32
     rate = matrix_rate(device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
     share = operations / timing.seconds / rate
     what = (
@@ -258,7 +259,7 @@ def time_step(width: int, precision: str, penalty: str, device: torch.device) ->
 
 def measure() -> list[Timing]:
     """Return all timings."""
-    cpu, best = torch.device("cpu"), select_device("auto")
+    cpu, best = torch.device("cpu"), select_device("auto", "auto")
     subjects = [(16, "float32", cpu)]
     if best.type == "cuda":
         subjects += [(16, "bfloat16", best), (128, "auto", best), (128, "bfloat16", best)]

@@ -27,7 +27,7 @@ from regen.gan.training import train
 from regen.params import Params, read_params
 from regen.report.scores import one_name
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast, place, select_device
+from regen.training.device import autocast, place, set_precision, set_up
 from regen.training.graphs import Recorded
 
 HEADING = """\
@@ -42,7 +42,7 @@ def precisions(device: torch.device) -> list[str]:
 
 def distance(params: Params, name: str, precision: str, seed: int, scorer: Scorer) -> float:
     """Train the run with `seed`; return the Frechet distance of its samples."""
-    run, device = params.gan_run(name), select_device(params.device)
+    run, device = params.gan_run(name), set_up(params.device, precision)
     splits = read_dataset(artifacts.dataset_file(run.data)).splits
     data = splits["train"].pixels.to(device)
     torch.manual_seed(seed)
@@ -53,7 +53,7 @@ def distance(params: Params, name: str, precision: str, seed: int, scorer: Score
     step = Recorded(learner.step) if device.type == "cuda" else learner.step
     with tempfile.TemporaryDirectory() as folder:
         train(learner, step, data, None, schedule, Checkpoint(Path(folder) / name))
-    autocast("float32", device)  # scores are always exact
+    set_precision("float32", device)  # scores are always exact
     scores = scorer(sample(learner.evaluated(), params.score.samples, run.latent, seed), full=False)
     return float(one_name(scores)["distance"])
 
@@ -69,7 +69,7 @@ def row(precision: str, found: list[float], exact: list[float]) -> str:
 def main(name: str, seeds: int) -> None:
     """Print the table."""
     params = read_params()
-    device = select_device(params.device)
+    device = set_up(params.device, "float32")
     scorer = load_scorer(params.score, params.gan_run(name).data, device)
     print(HEADING, flush=True)
     exact: list[float] = []

@@ -143,7 +143,7 @@ def subject() -> tuple[Params, VaeRun, VAE]:
     params = read_params(Path(__file__).parent.parent / "profiles" / "paper.yaml")
     run = params.vae_run("l100")
     torch.manual_seed(1)
-    return params, run, build_vae(run, (1, 28, 28)).to(select_device(params.device))
+    return params, run, build_vae(run, (1, 28, 28)).to(select_device(params.device, params.precision))
 
 
 def measure() -> list[Timing]:

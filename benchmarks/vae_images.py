@@ -113,7 +113,7 @@ def train_plainly(model: PlainMlp, images: Tensor, run: VaeRun) -> None:
 
 def time_epoch(name: str, run: VaeRun, plain: PlainMlp, measured: int, target: str) -> Timing:
     """Time an epoch of `run`: shuffling, all steps, the bookkeeping, and a checkpoint."""
-    device = select_device("auto")
+    device = select_device("auto", "auto")
     torch.manual_seed(1)
     vae = build_vae(run, (1, 28, 28)).to(device)
     sizes = [sum(p.numel() for p in model.parameters()) for model in (vae, plain)]

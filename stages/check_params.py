@@ -14,7 +14,7 @@ def check_params() -> None:
     if params.device not in ("auto", "cpu"):
         from regen.training.device import select_device  # torch takes seconds to import, and is rarely needed
 
-        select_device(params.device)
+        select_device(params.device, params.precision)
     PASSED.parent.mkdir(exist_ok=True)
     # always the same content: stages that wait for this file do not run again because another number changed
     PASSED.write_text("params.yaml follows the schema\n")

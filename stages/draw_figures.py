@@ -10,6 +10,13 @@ from regen.sections.base import FigureFiles
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
+def compute_exactly(params: Params) -> None:
+    """Have what is drawn of trained networks computed on the CPU, in float64 if they were trained in it."""
+    from regen.training.device import exact, set_up
+
+    set_up("cpu", exact(params.precision))
+
+
 def files_of(params: Params) -> FigureFiles:
     """Return how figures are written, without what those of the VAEs show."""
     return FigureFiles(dpi=params.figures.dpi, formats=params.figures.formats)
@@ -24,6 +31,7 @@ def vae(name: str) -> None:
     from regen.vae.observations import observations
 
     params = read_params()
+    compute_exactly(params)
     run = params.vae_run(name)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     shape = tuple(test.pixels.shape[1:])
@@ -45,6 +53,7 @@ def realnvp(name: str) -> None:
     from regen.flow.realnvp_figures import Artifacts, draw
 
     params = read_params()
+    compute_exactly(params)
     run = params.realnvp_run(name)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"].pixels
     drawn = Artifacts(
@@ -63,6 +72,7 @@ def gan(name: str) -> None:
     from regen.gan.networks import build_generator
 
     params = read_params()
+    compute_exactly(params)
     run = params.gan_run(name)
     snapshots = artifacts.read_snapshots(artifacts.snapshots_file(name))
     generator = build_generator(run, tuple(next(iter(snapshots.values())).shape[1:]))

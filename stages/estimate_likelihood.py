@@ -7,7 +7,7 @@ where a Bernoulli likelihood is one of its data.
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.params import read_params
-from regen.training.device import autocast, select_device
+from regen.training.device import exact, set_up
 from regen.vae import likelihood, scores
 from regen.vae.interpolation import can_walk, largest_step
 from regen.vae.networks import load_vae
@@ -18,8 +18,8 @@ def estimate_likelihood(name: str) -> None:
     """Score the run NAME of params.yaml's section `vae` on the test images."""
     params = read_params()
     run = params.vae_run(name)
-    device = select_device(params.device)
-    autocast("float32", device)  # weights span hundreds of nats: the estimate is never made in less
+    # weights span hundreds of nats: the estimate is never made in less than float32
+    device = set_up(params.device, exact(params.precision))
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     pixels = observations(test, run.binarize).to(device)
 

@@ -3,12 +3,14 @@
 from regen import artifacts, stage
 from regen.gan import theory
 from regen.params import read_params
+from regen.training.device import set_up
 from regen.vae.theory.measure import measure, summary
 
 
 def measure_theory() -> None:
     """Measure what theory says, and write a table for each question on VAEs and one summary."""
     params = read_params()
+    set_up("cpu", "float64")  # what is measured here is the mathematics, in any profile
     tables = measure(params.theory, params.seed)
     for name, table in vars(tables).items():
         artifacts.write_csv(artifacts.theory_table_file(name), table)

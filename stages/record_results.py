@@ -22,7 +22,9 @@ def record_results(name: str) -> None:
         raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `dvc repro` first")
-    made_with = {"date": date.today().isoformat(), **environment(select_device(read_params().device))}
+    params = read_params()
+    device = select_device(params.device, params.precision)
+    made_with = {"date": date.today().isoformat(), **environment(device)}
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree("reports", folder)

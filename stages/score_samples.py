@@ -13,7 +13,7 @@ from regen.errors import InputError
 from regen.fidelity.scores import load_scorer
 from regen.mistakes import suggest
 from regen.params import Params, read_params
-from regen.training.device import autocast, select_device
+from regen.training.device import set_up
 
 if TYPE_CHECKING:
     from regen.vae.networks import VAE
@@ -25,8 +25,7 @@ def score_samples(name: str) -> None:
     score = params.score
     if name not in score.runs:
         raise InputError(f"params.yaml: score.runs: no {name!r}; {suggest(name, list(score.runs))}")
-    device = select_device(params.device)
-    autocast(params.precision, device)  # for what it sets: tf32 or not
+    device = set_up(params.device, params.precision)
     data = score.runs[name]
     scorer = load_scorer(score, data, device)
     make = gan_samples if name in params.gan else vae_samples if name in params.vae else realnvp_samples

@@ -7,13 +7,14 @@ import torch
 import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
+from regen.environment import timing
 from regen.errors import InputError
 from regen.fidelity.classifier import build_classifier, save_classifier
 from regen.fidelity.training import ClassifierLearner, check_labels, on_device, summary
 from regen.mistakes import suggest
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, select_device
+from regen.training.device import autocast, set_up
 from regen.training.loop import Plan, fit
 
 LIBRARY = Path(regen.__path__[0])
@@ -29,7 +30,7 @@ def train_classifier(data: str) -> None:
     if data not in params.classifier:
         raise InputError(f"params.yaml: classifier: no {data!r}; {suggest(data, list(params.classifier))}")
     settings = params.classifier[data]
-    device = select_device(params.device)
+    device = set_up(params.device, params.precision)
     data_file = artifacts.dataset_file(data)
     dataset = read_dataset(data_file)
     classes = check_labels(dataset.splits["train"], f"{data}: train")
@@ -60,6 +61,11 @@ def train_classifier(data: str) -> None:
     artifacts.write_metrics(
         artifacts.scores_file(f"classifier-{data}", "training"),
         summary(network, dataset, splits["test"], fitted),
+    )
+    images = len(fitted.history) * len(learner.rows)
+    artifacts.write_metrics(
+        artifacts.timing_file(f"classifier-{data}"),
+        timing(fitted.seconds, images // settings.batch_size, images, device),
     )
     checkpoint.remove()
 

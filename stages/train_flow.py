@@ -20,15 +20,17 @@ def planar(layers: int) -> None:
     """Train and score all planar flows of LAYERS maps side by side, on the CPU; killed, it goes on."""
     from regen.flow.planar import runs_of, train
     from regen.flow.scores import score
+    from regen.training.device import set_up
 
     params = read_params()
+    set_up("cpu", params.precision)  # of operations that are smaller than a launch on a GPU
     if layers not in params.flow.layers:
         raise InputError(
             f"params.yaml: flow.layers: {layers} is not among them; allowed: {params.flow.layers}"
         )
     points, about = artifacts.read_tensors(artifacts.points_file())
     runs = runs_of(layers, range(params.seed, params.seed + params.flow.seeds))
-    settings = [params.flow.model_dump(exclude={"layers", "source"}), params.seed]
+    settings = [params.flow.model_dump(exclude={"layers", "source"}), params.seed, params.precision]
     sources = [*LIBRARY.glob("flow/*.py"), LIBRARY / "bijections.py", artifacts.points_file()]
     checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, sources))
     flows = train(runs, points, params.flow, checkpoint)
@@ -56,14 +58,15 @@ def realnvp(name: str) -> None:
     import torch
 
     from regen.data.images import read_dataset
+    from regen.environment import timing
     from regen.flow.realnvp import build_realnvp
     from regen.flow.training import RealNvpLearner, summary
-    from regen.training.device import autocast, select_device
+    from regen.training.device import autocast, set_up
     from regen.training.loop import Plan, fit
 
     params = read_params()
     run = params.realnvp_run(name)
-    device = select_device(params.device)
+    device = set_up(params.device, params.precision)
     data_file = artifacts.dataset_file(run.data)
     splits = read_dataset(data_file).splits
     train, valid, test = (splits[split].pixels.flatten(1).to(device) for split in ("train", "valid", "test"))
@@ -89,6 +92,10 @@ def realnvp(name: str) -> None:
     artifacts.write_snapshots(artifacts.snapshots_file(name), fitted.snapshots)
     artifacts.write_csv(artifacts.history_file(name), fitted.table)
     artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(flow, fitted, test, params.seed))
+    images = len(fitted.history) * len(train)
+    artifacts.write_metrics(
+        artifacts.timing_file(name), timing(fitted.seconds, images // run.batch_size, images, device)
+    )
     checkpoint.remove()
 
 

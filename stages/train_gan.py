@@ -8,13 +8,14 @@ import torch
 import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
+from regen.environment import timing
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Schedule
 from regen.gan.training import Scoring, evaluations, history, summary, train
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, place, select_device
+from regen.training.device import autocast, place, set_up
 from regen.training.graphs import Recorded
 
 LIBRARY = Path(regen.__path__[0])
@@ -26,7 +27,7 @@ def train_gan(name: str) -> None:
     """Train the run NAME of params.yaml's section `gan`; killed and started again, it goes on."""
     params = read_params()
     run = params.gan_run(name)
-    device = select_device(params.device)
+    device = set_up(params.device, params.precision)
     data_file = artifacts.dataset_file(run.data)
     splits = read_dataset(data_file).splits
     data = splits["train"].pixels.to(device)
@@ -58,6 +59,10 @@ def train_gan(name: str) -> None:
     artifacts.write_csv(artifacts.gan_history_file(name), history(learner, trained, schedule))
     artifacts.write_csv(artifacts.evaluations_file(name), evaluations(trained))
     artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(learner, trained, schedule))
+    images = trained.step * run.batch_size * run.critic_steps
+    artifacts.write_metrics(
+        artifacts.timing_file(name), timing(trained.seconds, trained.step, images, device)
+    )
     checkpoint.remove()
 
 

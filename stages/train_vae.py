@@ -8,9 +8,10 @@ import torch
 import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
+from regen.environment import timing
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, select_device
+from regen.training.device import autocast, set_up
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
 from regen.vae.observations import held_out, observations
@@ -25,7 +26,7 @@ def train_vae(name: str) -> None:
     """Train the run NAME of params.yaml's section `vae`; killed and started again, it goes on."""
     params = read_params()
     run = params.vae_run(name)
-    device = select_device(params.device)
+    device = set_up(params.device, params.precision)
     data_file = artifacts.dataset_file(run.data)
     splits = read_dataset(data_file).splits
     shown = splits["train"], held_out(splits)
@@ -58,6 +59,11 @@ def train_vae(name: str) -> None:
     artifacts.write_snapshots(artifacts.snapshots_file(name), first.snapshots)
     artifacts.write_csv(artifacts.history_file(name), history)
     artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(vae, history))
+    images = sum(len(fitted.history) for fitted in fits.values()) * len(train)
+    seconds = sum(fitted.seconds for fitted in fits.values())
+    artifacts.write_metrics(
+        artifacts.timing_file(name), timing(seconds, images // run.batch_size, images, device)
+    )
     for checkpoint in checkpoints:  # only now, so that a run killed at its last seed keeps the others
         checkpoint.remove()
 

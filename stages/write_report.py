@@ -10,6 +10,7 @@ from regen import artifacts, stage
 from regen.params import Params, read_params
 from regen.report import dirac, flow, gan, posteriors, scores, theory, trends, vae
 from regen.report.claims import Claims, Facts, judge, read_claims
+from regen.report.markdown import markdown
 from regen.report.page import claims_markdown, page
 from regen.report.records import Records
 
@@ -30,7 +31,7 @@ MARKDOWN: Mapping[str, Callable[[pd.DataFrame], str]] = {
 
 
 def write_report() -> None:
-    """Write reports/README.md, reports/tables/ and reports/metrics.json."""
+    """Write reports/README.md, reports/tables/, reports/metrics.json and reports/timings."""
     params = read_params()
     records = Records.read(params)
     claims = read_claims(Path("claims.yaml"))
@@ -47,6 +48,7 @@ def write_report() -> None:
         write_table(f"posterior_{run}", table, posteriors.posterior_markdown(table))
     artifacts.write_metrics(artifacts.REPORT_METRICS, metrics(params, records, made))
     paired = "".join(posteriors.posterior_section(pair, table) for pair, table in pairs.items())
+    write_timings(timings(params))
     text = page(params.seed, params.copies, sections(params, records, made, paired), made["claims"])
     artifacts.write_text(artifacts.REPORT_PAGE, text)
 
@@ -101,6 +103,19 @@ def sections(params: Params, records: Records, made: Tables, paired: str) -> lis
         theory.theory_section(records),
         dirac.dirac_section(params, made["dirac"]),
     ]
+
+
+def timings(params: Params) -> pd.DataFrame:
+    """Return how long each training took, and on what."""
+    runs = [*params.vae, *params.realnvp, *params.gan, *(f"classifier-{data}" for data in params.classifier)]
+    return pd.DataFrame([{"run": run, **artifacts.read_metrics(artifacts.timing_file(run))} for run in runs])
+
+
+def write_timings(table: pd.DataFrame) -> None:
+    """Write `timings` as CSV, and beside it as Markdown."""
+    artifacts.write_csv(artifacts.REPORT_TIMINGS, table)
+    text = markdown(table, {name: name.replace("_", " ") for name in map(str, table)})
+    artifacts.write_text(artifacts.REPORT_TIMINGS.with_suffix(".md"), f"# How long it took\n\n{text}\n")
 
 
 def write_table(name: str, table: pd.DataFrame, markdown: str) -> None:

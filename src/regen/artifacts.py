@@ -2,18 +2,22 @@
 
 Tensors go to safetensors, metrics to JSON, histories and tables to CSV. Every file is written beside its
 place, synced and renamed into it, so that a reader sees the old file or the new one, never a part.
+
+Numbers that are published, in metrics and tables, are rounded here and nowhere else. What two processors
+compute in float64 differs far below the last digit that is kept.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open
@@ -25,8 +29,19 @@ if TYPE_CHECKING:
 
 REPORT_PAGE = Path("reports/README.md")
 REPORT_METRICS = Path("reports/metrics.json")
+REPORT_TIMINGS = Path("reports/timings.csv")
+"""How long all trainings took; as Markdown beside it. Not in git, where nothing tells machines apart."""
 
 Metrics = Mapping[str, float | int | str]
+
+log = logging.getLogger(__name__)
+
+DIGITS = 6
+"""Significant digits of published numbers."""
+COUNTS = 1e9
+"""Below it whole numbers keep all their digits: a column of counts with gaps is one of floats."""
+NEGLIGIBLE = 1e-9
+"""Errors below it are not told apart: they are rounding, and no two processors agree on it."""
 
 
 def dataset_file(name: str) -> Path:
@@ -119,6 +134,11 @@ def scores_file(run: str, kind: str) -> Path:
     return Path(f"reports/runs/{run}/{kind}.json")
 
 
+def timing_file(run: str) -> Path:
+    """Return where it lies how long a run's training took, and on what machine."""
+    return Path(f"models/timings/{run}.json")
+
+
 def seeds_file(run: str) -> Path:
     """Return where a VAE's likelihood and bound for each seed lie."""
     return Path(f"reports/runs/{run}/seeds.csv")
@@ -196,12 +216,33 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         InputError: the file is absent, damaged, or of another architecture.
     """
-    tensors, _ = read_tensors(path)
+    load_state(network, read_tensors(path)[0], path)
+
+
+def load_state(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load the parameters and buffers `tensors`, read from `path`, into `network`.
+
+    Numbers of another type than the network's are converted, which a line in the log says.
+
+    Raises:
+        InputError: they are of another architecture, or are no such numbers.
+    """
+    own = network.state_dict()
+    pairs = [(tensor, own[name]) for name, tensor in tensors.items() if name in own]
+    converted = {(_kind(have), _kind(want)) for have, want in pairs if have.dtype != want.dtype}
     try:
+        if any(have.is_floating_point() != want.is_floating_point() for have, want in pairs):
+            raise RuntimeError(f"numbers of types {', '.join(sorted({_kind(have) for have, _ in pairs}))}")
         network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not the weights of this run's networks ({reason})") from None
+    for have, want in sorted(converted):
+        log.warning("%s: weights in %s, converted to the %s that this run computes in", path, have, want)
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
@@ -216,14 +257,35 @@ def read_snapshots(path: Path) -> dict[int, Tensor]:
     return dict(sorted(epochs.items()))
 
 
+def rounded(value: object) -> object:
+    """Return `value` as it is published: a float to DIGITS significant digits, anything else as it is."""
+    if not isinstance(value, float) or (value.is_integer() and abs(value) < COUNTS):
+        return value
+    return float(f"{value:.{DIGITS}g}")
+
+
+def at_most(error: float) -> float:
+    """Return the power of ten at or above `error` >= 0, and above NEGLIGIBLE; what is not finite stays.
+
+    The digits of a rounding error say nothing, and would show up in every comparison of two runs.
+    """
+    return 10.0 ** math.ceil(math.log10(max(error, NEGLIGIBLE))) if error < math.inf else error
+
+
 def metric(value: float) -> float | str:
     """Return `value`, or the status word 'not finite', since NaN in metrics makes every diff cry wolf."""
     return value if math.isfinite(value) else "not finite"
 
 
 def write_metrics(path: Path, metrics: Metrics | Mapping[str, Metrics]) -> None:
-    """Publish metrics as JSON; ValueError where one is NaN or infinite (see `metric`)."""
-    write_text(path, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    """Publish metrics as JSON, `rounded`; ValueError where one is NaN or infinite (see `metric`)."""
+    write_text(path, json.dumps(_rounded_all(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def _rounded_all(metrics: Any) -> Any:
+    if isinstance(metrics, Mapping):
+        return {name: _rounded_all(value) for name, value in metrics.items()}
+    return rounded(metrics)
 
 
 def read_metrics(path: Path) -> dict[str, float | int | str]:
@@ -236,9 +298,9 @@ def read_metrics(path: Path) -> dict[str, float | int | str]:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Publish a history or table as CSV, numbers to 9 significant digits."""
+    """Publish a history or table as CSV, its numbers `rounded`."""
     with atomic_path(path) as part:
-        table.to_csv(part, index=False, float_format="%.9g")
+        table.map(rounded).to_csv(part, index=False, float_format="%.9g")  # which cuts off no count
 
 
 def _number(cell: object) -> object:

@@ -11,6 +11,16 @@ import torch
 PACKAGES = ("torch", "torchvision", "torch-fidelity", "numpy", "pandas", "matplotlib", "dvc")
 
 
+def timing(seconds: float, steps: int, images: int, device: torch.device) -> dict[str, float | int | str]:
+    """Return what a training took: seconds of its steps, in which it saw so many images, and on what."""
+    return {
+        "seconds": seconds,
+        "steps_per_second": steps / seconds,
+        "images_per_second": images / seconds,
+        **environment(device),
+    }
+
+
 def environment(device: torch.device) -> dict[str, str | int]:
     """Return the versions of Python and the packages, the system, the processor and the device."""
     return {

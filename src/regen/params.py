@@ -55,8 +55,8 @@ class Params(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         description="auto: an accelerator where there is one"
     )
-    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
-        description="of matrix products; auto: tf32 on CUDA, float32 elsewhere"
+    precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
+        description="of all numbers; auto: float32, on CUDA with tf32 matrix products"
     )
     data: Data
     training: Training

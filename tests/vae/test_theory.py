@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from regen.vae.theory.rounding import at_most
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from regen import artifacts
@@ -34,7 +35,6 @@ from regen.vae.theory.gaussian import Gaussian, draw_problem
 from regen.vae.theory.gradients import FUNCTIONS, estimate, gradient_table
 from regen.vae.theory.measure import kl_summary, measure, summary
 from regen.vae.theory.objective import bernoulli_table, first_reconstruction_table, objective_table
-from regen.vae.theory.rounding import at_most
 from regen.vae.theory.streams import stream
 from regen.vae.theory_figures import draw
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from regen.artifacts import read_tensors, write_tensors
+from regen.artifacts import load_state, read_tensors, write_tensors
 from regen.data.images import Images
 from regen.errors import InputError
+from regen.training.device import cast
 
 EVALUATION_BATCH = 500
 
@@ -65,7 +66,7 @@ class ClassifierNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Encoded:
         """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
-        x = pixels.float() / 127.5 - 1
+        x = cast(pixels) / 127.5 - 1
         if x.is_cuda:  # on a CPU of several threads the gradient of 8 such channels and an odd batch crashes
             x = x.contiguous(memory_format=torch.channels_last)
         features = self.body(x).mean((2, 3))
@@ -96,8 +97,8 @@ def load_classifier(path: Path) -> ClassifierNet:
         made = json.loads(about["classifier"])
         with torch.random.fork_rng(devices=[]):
             network = build_classifier(tuple(made["shape"]), made["classes"], made["widths"])
-        network.load_state_dict(tensors)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        load_state(network, tensors, path)
+    except (KeyError, ValueError, TypeError, RuntimeError, InputError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a classifier ({reason}); run the stage train_classifier") from None
     return network.eval()
@@ -115,7 +116,7 @@ def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
 
 def accuracy(network: ClassifierNet, images: Images) -> float:
     """Return the share of `images` that are classified rightly."""
-    return float((predict(network, images.pixels) == labels_of(images)).float().mean())
+    return int((predict(network, images.pixels) == labels_of(images)).sum()) / len(images.pixels)
 
 
 def disagreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Feature extractors: images (N, C, H, W) uint8 -> features (N, D) and logits (N, classes), float32.
+"""Feature extractors: images (N, C, H, W) uint8 -> features (N, D) and logits (N, classes).
 
 All three are torch-fidelity's to use by their names: importing this module registers those that it lacks.
 
@@ -25,6 +25,7 @@ from torchvision.models import Inception3
 from regen.errors import InputError
 from regen.fidelity.classifier import Encoded, load_classifier
 from regen.fidelity.weights import digest, read_state
+from regen.training.device import cast
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INCEPTION_SIZE = 299
@@ -33,14 +34,14 @@ INCEPTION_BATCH = 32
 
 
 def inception_input(images: Tensor) -> Tensor:
-    """Map `images` (N, 3, H, W) uint8 to what the protocol shows Inception: (N, 3, 299, 299) float32.
+    """Map `images` (N, 3, H, W) uint8 to what the protocol shows Inception: (N, 3, 299, 299).
 
     From [-1, 1] to [0, 1], that is 0 to 255 divided by 255; less ImageNet's mean, by its standard deviation;
     bilinear with aligned corners, without antialiasing. Nothing comes after that: torchvision's
     `transform_input`, which its pretrained weights switch on, would undo the normalisation and is off.
     """
-    mean, std = (images.new_tensor(each, dtype=torch.float32) for each in (IMAGENET_MEAN, IMAGENET_STD))
-    x = (images.float() / 255 - mean[:, None, None]) / std[:, None, None]
+    mean, std = (torch.tensor(each, device=images.device) for each in (IMAGENET_MEAN, IMAGENET_STD))
+    x = (cast(images) / 255 - mean[:, None, None]) / std[:, None, None]
     return F.interpolate(x, size=(INCEPTION_SIZE,) * 2, mode="bilinear", align_corners=True)
 
 
@@ -129,6 +130,11 @@ class Extractor:
         """Whether its Frechet distance may be called FID."""
         return self.name != "classifier"
 
+    @property
+    def origin(self) -> str:
+        """What scores say of the weights: the classifier's, trained here, differ in their last bits."""
+        return self.weights if self.is_inception else "trained here"
+
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Encoded:
         """Return features (N, D) and logits (N, classes) of `images` (N, C, H, W) uint8, on the device.
@@ -186,7 +192,12 @@ def load_extractor(name: str, weights: Path, device: torch.device, batch_size: i
     try:
         with torch.random.fork_rng(devices=[]):
             network = create_feature_extractor(
-                name, _layers(name), cuda=False, verbose=False, feature_extractor_weights_path=source
+                name,
+                _layers(name),
+                cuda=False,
+                verbose=False,
+                feature_extractor_weights_path=source,
+                feature_extractor_internal_dtype=str(torch.get_default_dtype()).removeprefix("torch."),
             )
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]

@@ -31,7 +31,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Reference:
-    """Features (N, D) float32 of a data set's test images, and the Gaussian fitted to them."""
+    """Features (N, D) of a data set's test images, and the Gaussian fitted to them."""
 
     origin: Origin
     features: Tensor
@@ -61,7 +61,7 @@ def measure(extractor: Extractor, images: Images, data: str) -> Reference:
 
 
 def write_reference(path: Path, reference: Reference) -> None:
-    """Publish a reference as one safetensors file: `features`, `mu`, `sigma`, and its origin."""
+    """Publish a reference as one safetensors file: `features`, `mu`, `root`, and its origin."""
     tensors = {"features": reference.features, **vars(reference.gaussian)}
     write_tensors(path, tensors, asdict(reference.origin))
 
@@ -71,10 +71,10 @@ def read_reference(path: Path, device: torch.device) -> Reference:
     tensors, about = read_tensors(path)
     try:
         origin = Origin(**about)
-        gaussian = Gaussian(tensors["mu"], tensors["sigma"])
+        gaussian = Gaussian(tensors["mu"], tensors["root"])
         features = tensors["features"].to(device)
     except (KeyError, TypeError):
         raise InputError(f"{path}: not a reference; run the stage measure_reference") from None
     if device.type != "mps":
-        gaussian = Gaussian(gaussian.mu.to(device), gaussian.sigma.to(device))
+        gaussian = Gaussian(gaussian.mu.to(device), gaussian.root.to(device))
     return Reference(origin, features, gaussian)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -26,7 +25,7 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 from regen.artifacts import classifier_file, metric, reference_file
 from regen.errors import InputError
 from regen.fidelity.extractors import Extractor, load_extractor
-from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance, root
+from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance
 from regen.fidelity.reference import SPLIT, Reference, read_reference, shape_label
 from regen.fidelity.weights import find_weights
 from regen.sections import Score
@@ -72,10 +71,6 @@ class Scorer:
         count, dimension = self.reference.features.shape
         return min(samples, count) <= dimension
 
-    @cached_property
-    def _reference_root(self) -> Tensor:
-        return root(self.reference.gaussian.sigma)
-
     def _check(self, images: Tensor, full: bool) -> None:
         if images.dim() == 4 and (shape := shape_label(images)) != self.reference.origin.shape:
             raise InputError(
@@ -94,7 +89,7 @@ class Scorer:
         origin = self.reference.origin
         return {
             "extractor": self.extractor.name,
-            "weights": self.extractor.weights,
+            "weights": self.extractor.origin,
             "features": features.shape[1],
             "reference": f"{origin.data}, {SPLIT}",
             "reference_images": len(self.reference.features),
@@ -113,7 +108,7 @@ class Scorer:
     def _distance(self, features: Tensor) -> Scores:
         name = "fid" if self.extractor.is_inception else "frechet_distance"
         found = fit_gaussian(features)
-        return {name: frechet_distance(found, self.reference.gaussian, self._reference_root)}
+        return {name: frechet_distance(found, self.reference.gaussian)}
 
     def _kernel_distance(self, features: Tensor) -> Scores:
         name = "kid" if self.extractor.is_inception else "kernel_distance"

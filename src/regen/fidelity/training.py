@@ -11,6 +11,7 @@ from regen.data.images import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
 from regen.sections import Classifier
+from regen.training.device import cast
 from regen.training.loop import Fitted, Stateful
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
@@ -80,11 +81,11 @@ class ClassifierLearner:
         self.optimizer.zero_grad()
         with self.autocast:
             logits = self.network(pixels).logits
-        loss = F.cross_entropy(logits.float(), labels)
+        loss = F.cross_entropy(cast(logits), labels)
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
-        return torch.stack([loss.detach(), (logits.argmax(1) == labels).float().mean()])
+        return torch.stack([loss.detach(), cast(logits.argmax(1) == labels).mean()])
 
     def evaluate(self) -> dict[str, float]:
         """Return the share of validation images that are classified rightly; nothing where there are none."""

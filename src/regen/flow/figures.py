@@ -102,7 +102,7 @@ def densities(chosen: Mapping[int, tuple[Run, Flows, int]], name: str, title: st
 
 def _samples(run: Run, flow: Flows, index: int) -> Tensor:
     """Return SAMPLES points (SAMPLES, 2) of a flow, from the same normal noise for each."""
-    noise = torch.randn(SAMPLES, 2, generator=torch.Generator().manual_seed(0)).double()
+    noise = torch.randn(SAMPLES, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return flow[index].inverse(noise) if run.source == "samples" else flow[index].forward(noise).y
 
 

@@ -24,6 +24,7 @@ from regen.flow.stack import planar_stack
 from regen.flow.targets import TARGETS
 from regen.sections import Flow
 from regen.training.checkpoint import Checkpoint
+from regen.training.device import cast
 
 CHUNK = 500
 """Iterations whose random numbers are drawn at once, and between two checkpoints."""
@@ -119,7 +120,7 @@ def _batches(run: Run, generator: torch.Generator, points: Mapping[str, Tensor],
     """Return CHUNK batches (CHUNK, 2, batch_size): points drawn with replacement, or normal samples."""
     if run.source == "density":
         return torch.randn(CHUNK, 2, batch_size, generator=generator)
-    data = points[run.target]
+    data = cast(points[run.target])
     chosen = torch.randint(len(data), (CHUNK, batch_size), generator=generator)
     return data[chosen].transpose(1, 2)
 

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from regen.artifacts import at_most
 from regen.bijections import Composition
 from regen.flow.planar import LOG_2PI, Flows, Run
 from regen.flow.targets import TARGETS, Target
@@ -81,19 +82,20 @@ def score(runs: list[Run], flows: Flows, points: Mapping[str, Tensor], settings:
     for i, run in enumerate(runs):
         flow = flows[i]
         generator = torch.Generator().manual_seed(-1 - run.seed)  # not the noise that it was trained on
-        noise = torch.randn(settings.evaluation_samples, 2, generator=generator).double()
+        noise = torch.randn(settings.evaluation_samples, 2, generator=generator, dtype=torch.float64)
         x = points[run.target].double()
         if run.source == "samples":
             scores = {"nll": -float(log_likelihood(flow, x).mean())}
         else:
             scores = divergence(flow, TARGETS[run.target], noise)
+        error = inverse_error(flow, x if run.source == "samples" else noise)
         rows.append(
             {
                 "run": run.name,
                 **vars(run),
                 "loss": float(flows.losses[-settings.averaged_losses :, i].double().mean()),
                 **scores,
-                "largest_inverse_error": inverse_error(flow, x if run.source == "samples" else noise),
+                "largest_inverse_error": at_most(error),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))

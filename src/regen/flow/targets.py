@@ -91,11 +91,15 @@ TARGETS = {
 
 
 def sample(target: Target, count: int, generator: torch.Generator) -> Tensor:
-    """Return exact samples (count, 2) of the target within its box, by rejection from the uniform density."""
-    accepted = torch.empty(0, 2)
+    """Return exact samples (count, 2) of the target within its box, by rejection from the uniform density.
+
+    In float64, whatever flows are trained in.
+    """
+    box = torch.tensor(target.box, dtype=torch.float64)
+    accepted = torch.empty(0, 2, dtype=torch.float64)
     while len(accepted) < count:
-        z = (2 * torch.rand(10 * count, 2, generator=generator) - 1) * torch.tensor(target.box)
-        height = torch.rand(len(z), generator=generator).log() + math.log(2)
+        z = (2 * torch.rand(10 * count, 2, generator=generator, dtype=torch.float64) - 1) * box
+        height = torch.rand(len(z), generator=generator, dtype=torch.float64).log() + math.log(2)
         accepted = torch.cat([accepted, z[height < target.log_density(*z.unbind(-1))]])
     return accepted[:count]
 

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 from regen.gan.losses import OBJECTIVES, between, gp, has_batch_norm, r1, values
 from regen.gan.sampling import SNAPSHOT_IMAGES, SNAPSHOT_SEED, device_of, noise, sample, scale
 from regen.sections.gan import GanRun
+from regen.training.device import cast
 from regen.training.loop import Stateful
 
 STATISTICS_SEED = 2_718_281_828
@@ -80,7 +81,7 @@ class GanLearner:
         real: (N, C, H, W) in [-1, 1].
         """
         with torch.no_grad(), self.autocast:
-            fake = self.generator(self._codes()).float()
+            fake = cast(self.generator(self._codes()))
         if self.run.penalty == "r1":
             real = real.detach().requires_grad_()
         with self.autocast:
@@ -95,7 +96,7 @@ class GanLearner:
     def step_generator(self) -> Tensor:
         """Move the generator; return its loss ()."""
         with self.autocast:
-            Q = self.critic(self.generator(self._codes())).float()
+            Q = cast(self.critic(self.generator(self._codes())))
         loss = self.objective.generator(Q)
         self.generator_optimizer.zero_grad()
         loss.backward(inputs=self.generator_parameters)  # spares the critic's gradients
@@ -112,7 +113,7 @@ class GanLearner:
         if self.run.penalty == "gp":
             x = between(real, fake).requires_grad_()
             with self.autocast:
-                C = self.critic(x).float()
+                C = cast(self.critic(x))
             return gp(C, x)
         return P.new_zeros(())
 

@@ -1,6 +1,6 @@
 """What the players play for: metrics, their losses, and penalties on the critic's gradient.
 
-C is the critic, p the real images and q the generated ones; P = C(p) and Q = C(q) are (N,) float32. For
+C is the critic, p the real images and q the generated ones; P = C(p) and Q = C(q) are (N,). For
 `jsd` and `nonsaturating` they are logits, and what is said of probabilities is computed from them.
 
 References:
@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from regen.training.device import cast
 
 
 def jsd(P: Tensor, Q: Tensor) -> Tensor:
@@ -69,9 +71,9 @@ def values(critic: nn.Module, real: Tensor, fake: Tensor, *, together: bool) -> 
     where the gradient at `real` is wanted, which would be carried through `fake` as well.
     """
     if together:
-        P, Q = critic(torch.cat([real, fake])).float().chunk(2)
+        P, Q = cast(critic(torch.cat([real, fake]))).chunk(2)
         return P, Q
-    return critic(real).float(), critic(fake).float()
+    return cast(critic(real)), cast(critic(fake))
 
 
 def slopes(C: Tensor, x: Tensor) -> Tensor:

@@ -26,8 +26,6 @@ POINTS = 10_000
 """Equally likely points that stand for a distribution: their mean is an integral by the midpoint rule."""
 FOUND_OUT = 0.01
 """D(G(z)) of an image that the critic takes for generated."""
-DIGITS = 9
-"""Decimals that are kept: what comes after them is rounding, and changes from machine to machine."""
 
 
 def value(p: Normal, q: Normal) -> float:
@@ -70,9 +68,9 @@ def summary() -> Metrics:
     best = min(values, key=lambda shift: values[shift])
     saturating, nonsaturating = gradients(FOUND_OUT)
     return {
-        "gan_value": metric(round(values[best], DIGITS)),
+        "gan_value": metric(values[best]),
         "gan_value_shift": best,
-        "gan_value_elsewhere": metric(round(min(v for s, v in values.items() if s != best), DIGITS)),
+        "gan_value_elsewhere": metric(min(v for s, v in values.items() if s != best)),
         "gan_saturation": "larger" if nonsaturating > saturating else "not larger",
-        "gan_gradient_ratio": metric(round(nonsaturating / saturating, DIGITS)),
+        "gan_gradient_ratio": metric(nonsaturating / saturating),
     }

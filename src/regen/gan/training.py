@@ -51,7 +51,7 @@ class Trained:
     validation: dict[int, dict[str, float]] = field(default_factory=dict)
     """Losses on held-out images, by step."""
     evaluations: list[dict[str, Any]] = field(default_factory=list)
-    """Rows of `step`, `seconds`, `metric` (its mean since the row before) and scores."""
+    """Rows of `step`, `metric` (its mean since the row before) and scores."""
     snapshots: dict[int, Tensor] = field(default_factory=dict)
     """Samples (100, C, H, W) uint8 of the same codes, by step."""
 
@@ -137,7 +137,7 @@ def _look(learner: GanLearner, trained: Trained, schedule: Schedule, scoring: Sc
         images = sample(generator, scoring.samples, learner.run.latent, schedule.seed)
         last = trained.evaluations[-1]["step"] if trained.evaluations else 0
         mean = float(trained.trace[last:step, 0].double().mean())
-        row = {"step": step, "seconds": trained.seconds, learner.terms[0]: mean}
+        row = {"step": step, learner.terms[0]: mean}
         trained.evaluations.append({**row, **scoring.score(images)})
         set_rng_state(state, learner.device)
 
@@ -188,16 +188,15 @@ def history(learner: GanLearner, trained: Trained, schedule: Schedule) -> pd.Dat
 
 
 def evaluations(trained: Trained) -> pd.DataFrame:
-    """Return the scores on the way: `step`, `seconds`, `metric` and a column a score."""
-    return pd.DataFrame(trained.evaluations or {name: [] for name in ("step", "seconds", "metric")})
+    """Return the scores on the way: `step`, `metric` and a column a score."""
+    return pd.DataFrame(trained.evaluations or {name: [] for name in ("step", "metric")})
 
 
 def summary(learner: GanLearner, trained: Trained, schedule: Schedule) -> dict[str, float | int | str]:
-    """Return the metrics of a finished run: its size, its speed and its last row's terms."""
+    """Return the metrics of a finished run: its length, its size and its last row's terms."""
     generator, critic = (
         sum(p.numel() for p in network.parameters()) for network in (learner.generator, learner.critic)
     )
-    images = trained.step * learner.run.batch_size * learner.run.critic_steps
     last = history(learner, trained, schedule).iloc[-1].drop(["step", "epoch"])
     return {
         "steps": trained.step,
@@ -205,8 +204,5 @@ def summary(learner: GanLearner, trained: Trained, schedule: Schedule) -> dict[s
         "parameters": generator + critic,
         "generator_parameters": generator,
         "critic_parameters": critic,
-        "seconds": trained.seconds,
-        "steps_per_second": trained.step / trained.seconds,
-        "samples_per_second": images / trained.seconds,
         **{str(name): metric(value) for name, value in last.items()},
     }

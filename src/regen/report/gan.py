@@ -32,8 +32,6 @@ HEADINGS = {
     "scored": "scored by",
     "generator_parameters": "parameters of the generator",
     "parameters": "of both",
-    "seconds": "seconds",
-    "samples_per_second": "images/s",
 }
 FIGURES = ("final.png", "samples.png", "samples.gif", "interpolation.png", "interpolation.gif", "losses.png")
 FOLLOWED = ("train_metric", "train_critic_loss", "train_generator_loss")
@@ -45,8 +43,8 @@ SECTION = """\
 
 {table}
 
-IS: Inception Score, mean over the splits (± standard deviation). Images/s: real images that the critic learnt
-from, a second of training. R1 c: the penalty c E|dC/dx|^2 at real images.{note}
+IS: Inception Score, mean over the splits (± standard deviation). R1 c: the penalty c E|dC/dx|^2 at real
+images.{note}
 
 {overview}
 
@@ -84,7 +82,7 @@ def constraint(run: GanRun) -> str:
 
 
 def gan_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
-    """Return one row a GAN: its scores beside the report's, its size, and what it took."""
+    """Return one row a GAN: its scores beside the report's, and its size."""
     rows = []
     for name, run in params.gan.items():
         scores, training = scores_of(name, records) or {}, records.gan[name]["training"]
@@ -104,7 +102,7 @@ def gan_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
             }
         )
     beside = ("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor")
-    return pd.DataFrame(rows, columns=[*HEADINGS, *BESIDE, *beside, "critic_parameters", "steps_per_second"])
+    return pd.DataFrame(rows, columns=[*HEADINGS, *BESIDE, *beside, "critic_parameters"])
 
 
 def _given(claims: Claims, run: str) -> Mapping[str, Any]:

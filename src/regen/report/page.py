@@ -21,7 +21,9 @@ PAGE = """\
 # Results of the last `dvc repro`
 
 Seed {seed}. The settings are in [params.yaml](../params.yaml), the numbers in [metrics.json](metrics.json),
-the tables also as CSV in [tables/](tables).{copies}
+the tables also as CSV in [tables/](tables). How long each training took, and on what machine, stands in
+`reports/timings.md` and `timings.csv`, which are not in git, since nothing that is tells one machine from
+another.{copies}
 
 {sections}
 {claims}"""

@@ -10,7 +10,7 @@ from regen.data.catalog import DATASETS
 from regen.mistakes import suggest
 
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
-TAKEN = ("dirac", "flow", "gan", "reference", "theory", "vae")
+TAKEN = ("dirac", "flow", "gan", "reference", "theory", "timings", "vae")
 """Names under which other stages keep their results, where a run's would lie."""
 
 

@@ -1,4 +1,8 @@
-"""Where a run computes, and in which precision."""
+"""Where a run computes, and in which precision: the one place that says of which type its numbers are.
+
+`set_precision` makes that type torch's default, in which weights are made and random numbers drawn; `cast`
+brings pixels, and what autocast gives, to it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ import sys
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regen.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MIB = 1 << 20
+WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of devices that have no float64."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -26,19 +32,32 @@ def _available() -> list[str]:
     return kinds
 
 
-def select_device(name: str) -> torch.device:
-    """Return the device that `params.yaml` names; `auto` takes an accelerator where there is one.
+def select_device(name: str, precision: str) -> torch.device:
+    """Device that `params.yaml` names; `auto` takes an accelerator that has the precision, else the CPU.
 
     Raises:
-        InputError: this machine has no such device.
+        InputError: this machine has no such device, or the device no such precision.
     """
     kinds = _available()
     if name != "auto" and name not in kinds:
         raise InputError(
             f"params.yaml: device: {name!r}: not on this machine; allowed: {', '.join(['auto', *kinds])}"
         )
+    able = [kind for kind in kinds if precision != "float64" or kind not in WITHOUT_FLOAT64]
+    if name != "auto" and name not in able:
+        raise InputError(
+            f"params.yaml: precision: {precision!r}: the device {name!r} has none; allowed: another "
+            f"precision, or device: {' or '.join(able)}"
+        )
+    return torch.device(able[0] if name == "auto" else name)
+
+
+def set_up(name: str, precision: str) -> torch.device:
+    """Ready this process to compute: on the device that `select_device` gives, as `set_precision` says."""
+    device = select_device(name, precision)
+    set_precision(precision, device)
     keep_freed_memory()
-    return torch.device(kinds[0] if name == "auto" else name)
+    return device
 
 
 def keep_freed_memory() -> None:
@@ -58,13 +77,29 @@ def place(network: Network, device: torch.device) -> Network:
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Set the precision of float32 matrix products and return the context that forward passes run in.
+def set_precision(precision: str, device: torch.device) -> None:
+    """Have this process compute in `precision` of `params.yaml` from here on.
 
-    `tf32` rounds their inputs to 10 bits of mantissa on CUDA and changes nothing elsewhere; `bfloat16` runs
-    the forward pass under autocast; `auto` is tf32 on CUDA and float32 elsewhere.
+    `float64` makes float64 the type of all numbers, the others float32. `tf32` rounds the inputs of float32
+    matrix products to 10 bits of mantissa on CUDA and changes nothing elsewhere; `auto` is tf32 on CUDA and
+    float32 elsewhere; what `bfloat16` adds is up to `autocast`.
     """
+    torch.set_default_dtype(torch.float64 if precision == "float64" else torch.float32)
     tf32 = device.type == "cuda" and precision in ("auto", "tf32")
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Context that a learner's forward passes run in: it makes bfloat16 of them where `precision` is that."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def exact(precision: str) -> str:
+    """Precision of what is measured after a training in `precision`: float32 unless that is float64."""
+    return "float64" if precision == "float64" else "float32"
+
+
+def cast(x: Tensor) -> Tensor:
+    """Bring `x`, pixels or what autocast gave, to the type that the run computes in; itself if it has it."""
+    return x.to(torch.get_default_dtype())

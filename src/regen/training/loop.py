@@ -6,6 +6,7 @@ finite. What is trained, and how, is the learner's business.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +67,8 @@ class Fitted:
     """One row an epoch: `epoch`, `train_<term>` for each term, and the learner's scores."""
     snapshots: dict[int, Tensor]
     """The learner's snapshots, by epoch."""
+    seconds: float = 0.0
+    """Of the steps; scores, snapshots and checkpoints aside."""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -88,7 +91,9 @@ def fit(learner: Learner, data: Tensor, plan: Plan, checkpoint: Checkpoint) -> F
         total=plan.epochs * steps, initial=done * steps, desc=plan.run, unit="step", disable=None
     ) as bar:
         for epoch in range(done + 1, plan.epochs + 1):
-            means = _train_epoch(learner, data, plan, epoch, bar)
+            began = time.perf_counter()
+            means = _train_epoch(learner, data, plan, epoch, bar)  # and waits for the device
+            fitted.seconds += time.perf_counter() - began
             scores = {f"train_{name}": mean for name, mean in zip(learner.terms, means, strict=True)}
             fitted.history.append({"epoch": epoch, **scores, **_evaluate(learner, plan, epoch, data.device)})
             _show(learner, fitted, plan, epoch)
@@ -149,7 +154,7 @@ def _resume(learner: Learner, checkpoint: Checkpoint, device: torch.device) -> F
     for name, part in learner.stateful().items():
         part.load_state_dict(state["parts"][name])
     set_rng_state(state["rng"], device)
-    return Fitted(state["history"], state["snapshots"])
+    return Fitted(state["history"], state["snapshots"], state["seconds"])
 
 
 def _save(learner: Learner, fitted: Fitted, checkpoint: Checkpoint, device: torch.device) -> None:

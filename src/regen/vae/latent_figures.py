@@ -22,6 +22,7 @@ from torch import Tensor
 
 from regen.grids import tile
 from regen.sections.base import Interpolation
+from regen.training.device import cast
 from regen.vae.interpolation import firsts, linear, spherical
 from regen.vae.networks import VAE
 from regen.vae.observations import scale
@@ -45,7 +46,7 @@ MARKERS = "os^DvP<X>*"
 
 def quantiles(count: int) -> Tensor:
     """Return the middles of `count` equally likely intervals of a standard normal, (count,), rising."""
-    return torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count).float()
+    return cast(torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count))
 
 
 def plane(count: int) -> Tensor:

@@ -100,20 +100,21 @@ class _Chunk:
 
 def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _Chunk:
     """Return how many images, and how many samples of each, fit into `budget` bytes at a time."""
+    number = torch.get_default_dtype().itemsize
     # kept of each sample to the end of a chunk: its noise (twice, while it is stacked) and float64 weights
-    kept = 8 * vae.latent + 32
+    kept = 2 * number * vae.latent + 32
     noise = importance_samples * kept
-    sample = 4 * _floats_per_sample(vae, pixels)
+    sample = number * _floats_per_sample(vae, pixels)
     if noise + sample > budget:
         raise InputError(
             f"params.yaml: likelihood.max_memory: {budget // MIB}: too little for K = {importance_samples}; "
             f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
         )
     # a quarter stays free: the allocator cannot reuse at once all that is freed within a chunk
-    image = 4 * _floats_per_image(vae, pixels) // importance_samples
+    image = number * _floats_per_image(vae, pixels) // importance_samples
     pairs = (budget * 3 // 4 - noise) // (sample + kept + image)
     if pixels.device.type == "cpu":
-        pairs = min(pairs, max(1, CPU_CACHE // (4 * pixels.shape[1])))
+        pairs = min(pairs, max(1, CPU_CACHE // (number * pixels.shape[1])))
     return _Chunk(max(1, pairs // importance_samples), max(1, min(importance_samples, pairs)))
 
 

@@ -25,8 +25,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from regen.artifacts import at_most
 from regen.vae.posterior import DiagonalGaussian
-from regen.vae.theory.rounding import at_most
 from regen.vae.theory.streams import stream
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regen.artifacts import Metrics, metric
+from regen.artifacts import Metrics, at_most, metric
 from regen.vae.theory.divergence import kl_diagonal_table, kl_table
 from regen.vae.theory.estimators import (
     FIXED,
@@ -21,7 +21,6 @@ from regen.vae.theory.estimators import (
 )
 from regen.vae.theory.gradients import gradient_table
 from regen.vae.theory.objective import bernoulli_table, first_reconstruction_table, objective_table
-from regen.vae.theory.rounding import at_most
 
 if TYPE_CHECKING:
     from regen.sections import Theory

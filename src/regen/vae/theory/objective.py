@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen import artifacts
+from regen.artifacts import at_most, metric
+from regen.training.device import cast
 from regen.vae.elbo import elbo
 from regen.vae.functions import bernoulli_log_prob
 from regen.vae.networks import VAE, mlp
-from regen.vae.theory.rounding import at_most
 from regen.vae.theory.streams import stream
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def random_vae(pixels: int, latent: int, rng: np.random.Generator) -> VAE:
 
 
 def binary_images(count: int, ink: float, rng: np.random.Generator) -> Tensor:
-    """Return images of independent pixels, 1 with probability `ink`: (count, PIXELS) float32."""
-    return torch.from_numpy((rng.random((count, PIXELS)) < ink).astype(np.float32))
+    """Return images of independent pixels, 1 with probability `ink`: (count, PIXELS)."""
+    return cast(torch.from_numpy(rng.random((count, PIXELS)) < ink))
 
 
 # ---- the Bernoulli term as printed -----------------------------------------------------------------
@@ -71,7 +71,7 @@ def bernoulli_table(settings: Theory, seed: int) -> pd.DataFrame:
     size = (settings.images, PIXELS)
     logits = torch.from_numpy(rng.standard_normal(size))
     data = {
-        "binary": binary_images(settings.images, INK[0], rng).double(),
+        "binary": binary_images(settings.images, INK[0], rng),
         "intensities": torch.from_numpy(rng.uniform(0.01, 0.99, size)),
     }
     rows = []
@@ -82,15 +82,9 @@ def bernoulli_table(settings: Theory, seed: int) -> pd.DataFrame:
             "as_defined": defined(x, logits.sigmoid()),
             "room": bernoulli_log_prob(x, logits),
         }
-        means: dict[str, object] = {key: _cell(float(term.mean())) for key, term in terms.items()}
+        means: dict[str, object] = {key: metric(float(term.mean())) for key, term in terms.items()}
         rows.append({"data": name, "finite": float(as_printed.isfinite().double().mean())} | means)
     return pd.DataFrame(rows)
-
-
-def _cell(value: float) -> float | str:
-    """Return `value` to 9 digits, as other columns are written, or a word where it is not finite."""
-    known = artifacts.metric(value)
-    return known if isinstance(known, str) else float(f"{known:.9g}")
 
 
 # ---- the objective ---------------------------------------------------------------------------------
@@ -108,14 +102,14 @@ def literal_objective(vae: VAE, x: Tensor, noise: Tensor) -> Tensor:
 
 @torch.no_grad()
 def objective_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return the room's -ELBO beside the reports' objective on random VAEs, float64, nats an image.
+    """Return the room's -ELBO beside the reports' objective on random VAEs, nats an image.
 
     `largest_difference` is that of any image, to the next power of ten.
     """
     rows = []
     for pixels, latent in SIZES:
         rng = stream(seed, "objective", pixels, latent)
-        vae = random_vae(pixels, latent, rng).double()
+        vae = random_vae(pixels, latent, rng)
         x = torch.from_numpy(rng.random((settings.images, pixels)))
         noise = torch.from_numpy(rng.standard_normal((settings.images, latent)))
         ours, literal = -elbo(vae, x, noise).value, literal_objective(vae, x, noise)
@@ -147,8 +141,8 @@ def first_reconstruction_table(settings: Theory, seed: int) -> pd.DataFrame:
             rng = stream(seed, "fresh", number)
             vae = random_vae(PIXELS, LATENT, rng)
             x = binary_images(settings.images, ink, rng)
-            noise = torch.from_numpy(rng.standard_normal((settings.images, LATENT), dtype=np.float32))
-            terms.append(-float(elbo(vae, x, noise).log_likelihood.double().mean()))
+            noise = torch.from_numpy(rng.standard_normal((settings.images, LATENT)))
+            terms.append(-float(elbo(vae, x, noise).log_likelihood.mean()))
         means = {"mean": float(np.mean(terms)), "least": min(terms), "most": max(terms)}
         rows.append({"ink": ink, "expected": PIXELS * math.log(2)} | means)
     return pd.DataFrame(rows)
