@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from regen.artifacts import read_tensors, write_tensors
 from regen.data.images import Images
 from regen.errors import InputError
+from regen.training.device import plain
 
 EVALUATION_BATCH = 500
 
@@ -65,10 +66,7 @@ class ClassifierNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Encoded:
         """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
-        x = pixels.float() / 127.5 - 1
-        if x.is_cuda:  # on a CPU of several threads the gradient of 8 such channels and an odd batch crashes
-            x = x.contiguous(memory_format=torch.channels_last)
-        features = self.body(x).mean((2, 3))
+        features = self.body(plain(pixels.float()) / 127.5 - 1).mean((2, 3))
         return Encoded(features, self.head(features))
 
 

@@ -11,6 +11,7 @@ from regen.data.images import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
 from regen.sections import Classifier
+from regen.training.device import plain
 from regen.training.loop import Fitted, Stateful
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
@@ -105,7 +106,7 @@ def augmented(pixels: Tensor) -> Tensor:
     mirrored = torch.rand(count, 1, device=device) < 0.5
     columns = torch.where(mirrored, columns.flip(1), columns)
     images = torch.arange(count, device=device)[:, None, None]
-    return padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return plain(padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
 
 
 def summary(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regen.training.device import plain
+
 SAMPLE_BATCH = 500
 SNAPSHOT_IMAGES = 100
 SNAPSHOT_SEED = 0
@@ -13,7 +15,7 @@ SNAPSHOT_SEED = 0
 
 def scale(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as floats in [-1, 1]."""
-    return pixels.float().div_(127.5).sub_(1)
+    return plain(pixels.float()).div_(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

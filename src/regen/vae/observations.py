@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from regen.data.images import Images
+from regen.training.device import plain
 
 
 def observations(images: Images, binarize: bool) -> Tensor:
@@ -21,7 +22,7 @@ def held_out(splits: Mapping[str, Images]) -> Images:
 
 def scale(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as floats in [0, 1]."""
-    return pixels.float().div_(255)
+    return plain(pixels.float()).div_(255)
 
 
 def to_pixels(means: Tensor) -> Tensor:
