@@ -22,7 +22,7 @@ from benchmarks.timing import HEADING, Timing, compare
 from regen.params import read_params
 from regen.sections import VaeRun
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast, select_device
+from regen.training.device import autocast, place, select_device
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
 from regen.vae.training import VaeLearner
@@ -115,7 +115,7 @@ def time_epoch(name: str, run: VaeRun, plain: PlainMlp, measured: int, target: s
     """Time an epoch of `run`: shuffling, all steps, the bookkeeping, and a checkpoint."""
     device = select_device("auto", "auto")
     torch.manual_seed(1)
-    vae = build_vae(run, (1, 28, 28)).to(device)
+    vae = place(build_vae(run, (1, 28, 28)), device)
     sizes = [sum(p.numel() for p in model.parameters()) for model in (vae, plain)]
     assert sizes[0] == sizes[1], f"{name}: not the same networks: {sizes}"
     images = digits(measured)

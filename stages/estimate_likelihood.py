@@ -7,7 +7,7 @@ where a Bernoulli likelihood is one of its data.
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.params import read_params
-from regen.training.device import exact, set_up
+from regen.training.device import exact, place, set_up
 from regen.vae import likelihood, scores
 from regen.vae.interpolation import can_walk, largest_step
 from regen.vae.networks import load_vae
@@ -26,7 +26,8 @@ def estimate_likelihood(name: str) -> None:
     settings = params.likelihood
     scored, estimates, steps = {}, {}, []
     for seed in params.vae_seeds(name):
-        vae = load_vae(run, tuple(test.pixels.shape[1:]), artifacts.weights_file(name, seed)).to(device)
+        weights = artifacts.weights_file(name, seed)
+        vae = place(load_vae(run, tuple(test.pixels.shape[1:]), weights), device)
         scored[seed] = scores.score(vae, pixels, seed)
         if can_walk(test.labels):
             steps.append(largest_step(vae, pixels, test.labels))

@@ -13,7 +13,7 @@ from regen.errors import InputError
 from regen.fidelity.scores import load_scorer
 from regen.mistakes import suggest
 from regen.params import Params, read_params
-from regen.training.device import set_up
+from regen.training.device import place, set_up
 
 if TYPE_CHECKING:
     from regen.vae.networks import VAE
@@ -43,7 +43,7 @@ def gan_samples(params: Params, name: str, device: torch.device) -> Tensor:
     run = params.gan_run(name)
     generator = build_generator(run, DATASETS[run.data].shape)
     artifacts.load_weights(generator, artifacts.weights_file(name, params.seed))
-    return sample(generator.eval().to(device), params.score.samples, run.latent, params.seed)
+    return sample(place(generator.eval(), device), params.score.samples, run.latent, params.seed)
 
 
 def vae_samples(params: Params, name: str, device: torch.device) -> Tensor:
@@ -64,7 +64,7 @@ def misread(params: Params, name: str, device: torch.device) -> float:
     from regen.vae.sampling import reconstruct
 
     run, vae = params.vae_run(name), trained_vae(params, name, device)
-    classifier = load_classifier(artifacts.classifier_file(run.data)).to(device)
+    classifier = place(load_classifier(artifacts.classifier_file(run.data)), device)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     pixels = observations(test, run.binarize).to(device)
     return disagreement(classifier, pixels.unflatten(1, vae.shape), reconstruct(vae, pixels))
@@ -75,7 +75,7 @@ def trained_vae(params: Params, name: str, device: torch.device) -> VAE:
     from regen.vae.networks import load_vae
 
     run, weights = params.vae_run(name), artifacts.weights_file(name, params.vae_seeds(name)[0])
-    return load_vae(run, DATASETS[run.data].shape, weights).to(device)
+    return place(load_vae(run, DATASETS[run.data].shape, weights), device)
 
 
 def realnvp_samples(params: Params, name: str, device: torch.device) -> Tensor:

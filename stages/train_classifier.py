@@ -14,7 +14,7 @@ from regen.fidelity.training import ClassifierLearner, check_labels, on_device, 
 from regen.mistakes import suggest
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, set_up
+from regen.training.device import autocast, place, set_up
 from regen.training.loop import Plan, fit
 
 LIBRARY = Path(regen.__path__[0])
@@ -38,7 +38,7 @@ def train_classifier(data: str) -> None:
 
     torch.manual_seed(params.seed)
     shape = tuple(splits["train"].pixels.shape[1:])
-    network = build_classifier(shape, classes, settings.widths).to(device)
+    network = place(build_classifier(shape, classes, settings.widths), device)
     learner = ClassifierLearner(
         network, settings, splits["train"], splits.get("valid"), autocast(params.precision, device)
     )

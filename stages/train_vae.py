@@ -11,7 +11,7 @@ from regen.data.images import read_dataset
 from regen.environment import timing
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, set_up
+from regen.training.device import autocast, place, set_up
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
 from regen.vae.observations import held_out, observations
@@ -37,7 +37,7 @@ def train_vae(name: str) -> None:
     vaes, fits, checkpoints = {}, {}, []
     for seed in params.vae_seeds(name):
         torch.manual_seed(seed)
-        vae = build_vae(run, tuple(splits["train"].pixels.shape[1:])).to(device)
+        vae = place(build_vae(run, tuple(splits["train"].pixels.shape[1:])), device)
         learner = VaeLearner(vae, run, valid, autocast(params.precision, device))
         checkpoint = Checkpoint.of(f"{name}-seed-{seed}", key)
         plan = Plan(

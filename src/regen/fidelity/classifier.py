@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from regen.artifacts import load_state, read_tensors, write_tensors
 from regen.data.images import Images
 from regen.errors import InputError
-from regen.training.device import cast
+from regen.training.device import cast, plain
 
 EVALUATION_BATCH = 500
 
@@ -66,10 +66,7 @@ class ClassifierNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Encoded:
         """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
-        x = cast(pixels) / 127.5 - 1
-        if x.is_cuda:  # on a CPU of several threads the gradient of 8 such channels and an odd batch crashes
-            x = x.contiguous(memory_format=torch.channels_last)
-        features = self.body(x).mean((2, 3))
+        features = self.body(plain(cast(pixels)) / 127.5 - 1).mean((2, 3))
         return Encoded(features, self.head(features))
 
 

@@ -25,7 +25,7 @@ from torchvision.models import Inception3
 from regen.errors import InputError
 from regen.fidelity.classifier import Encoded, load_classifier
 from regen.fidelity.weights import digest, read_state
-from regen.training.device import cast
+from regen.training.device import cast, place, plain
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INCEPTION_SIZE = 299
@@ -79,12 +79,11 @@ class TorchvisionInception(_TwoLayers):
         network.load_state_dict(read_state(Path(feature_extractor_weights_path)))
         self.head = network.fc
         network.fc = torch.nn.Identity()
-        self.body = network.to(memory_format=torch.channels_last)
+        self.body = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the requested layers of `images` (N, 3, H, W) uint8."""
-        x = inception_input(images).contiguous(memory_format=torch.channels_last)
-        features = self.body(x)
+        features = self.body(plain(inception_input(images)))
         return self.requested(Encoded(features, self.head(features)))
 
 
@@ -204,7 +203,8 @@ def load_extractor(name: str, weights: Path, device: torch.device, batch_size: i
         raise InputError(f"{weights}: not the weights of {name} ({reason} ...)") from None
     if name != "classifier" and device.type == "cpu":
         batch_size = min(batch_size, INCEPTION_BATCH)
-    return Extractor(name, weights, digest(weights), network.to(device), device, batch_size)
+    network = place(network, device)
+    return Extractor(name, weights, digest(weights), network, device, batch_size)
 
 
 _OURS = ("inception-torchvision", "classifier")

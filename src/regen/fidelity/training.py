@@ -11,7 +11,7 @@ from regen.data.images import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
 from regen.sections import Classifier
-from regen.training.device import cast
+from regen.training.device import cast, plain
 from regen.training.loop import Fitted, Stateful
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
@@ -100,13 +100,13 @@ def augmented(pixels: Tensor) -> Tensor:
     """Return `pixels` (N, C, H, W), each image shifted by up to CROP pixels and mirrored half of the time."""
     count, _, height, width = pixels.shape
     device = pixels.device
-    padded = F.pad(pixels.float(), [CROP] * 4, mode="reflect").to(pixels.dtype)
+    padded = F.pad(cast(pixels), [CROP] * 4, mode="reflect").to(pixels.dtype)
     top, left = torch.randint(2 * CROP + 1, (2, count, 1), device=device)
     rows, columns = top + torch.arange(height, device=device), left + torch.arange(width, device=device)
     mirrored = torch.rand(count, 1, device=device) < 0.5
     columns = torch.where(mirrored, columns.flip(1), columns)
     images = torch.arange(count, device=device)[:, None, None]
-    return padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return plain(padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
 
 
 def summary(

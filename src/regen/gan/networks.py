@@ -164,7 +164,7 @@ def build_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
     generator = mlp_generator(run, shape) if run.networks == "mlp" else convolutional_generator(run, shape)
     if run.networks == "dcgan":
         start_as_dcgan(generator)
-    return generator.to(memory_format=torch.channels_last)
+    return generator
 
 
 def build_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
@@ -181,4 +181,4 @@ def build_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
         for module in list(critic.modules()):
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 spectral_norm(module)
-    return critic.to(memory_format=torch.channels_last)
+    return critic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regen.training.device import cast
+from regen.training.device import cast, plain
 
 SAMPLE_BATCH = 500
 SNAPSHOT_IMAGES = 100
@@ -15,7 +15,7 @@ SNAPSHOT_SEED = 0
 
 def scale(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as numbers in [-1, 1]."""
-    return cast(pixels).div_(127.5).sub_(1)
+    return plain(cast(pixels)).div_(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
-"""Where a run computes, and in which precision: the one place that says of which type its numbers are.
+"""Where a run computes, and in which precision: the one place that says of which type its numbers are,
+and how they are laid out.
 
 `set_precision` makes that type torch's default, in which weights are made and random numbers drawn; `cast`
 brings pixels, and what autocast gives, to it.
@@ -72,9 +73,25 @@ def keep_freed_memory() -> None:
 
 
 def place(network: Network, device: torch.device) -> Network:
-    """Return `network` on `device`; on CUDA with channels last, as its convolutions are fastest."""
-    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
+    """Return `network` on `device`: with channels last on CUDA, as its convolutions are fastest, else not.
+
+    A convolution takes its layout from its weights or, where theirs is the plain one, from its input. On a
+    CPU neither may have channels last: with fewer channels than a vector register holds, 8 under AVX2 and 16
+    under AVX-512, oneDNN's gradient of the weights of strided 1x1 convolutions then writes out of bounds
+    (https://github.com/uxlfoundation/oneDNN/issues/6035). Hence all networks with convolutions are placed
+    here, and all that enters them is `plain`.
+    """
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
+
+
+def plain(x: Tensor) -> Tensor:
+    """Return `x` with the strides that a new tensor of its shape has, itself where nothing speaks for others.
+
+    `Tensor.contiguous` would not do: strides of one channel, or of maps of one pixel, are contiguous in both
+    layouts, and torch still reads channels last from some of them.
+    """
+    return x.to(memory_format=torch.contiguous_format)
 
 
 def set_precision(precision: str, device: torch.device) -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 from math import prod
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from regen.artifacts import load_weights
@@ -70,10 +69,7 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
     decoder = _network(run, [*run.decoder, *last], (run.latent,), transposed=True)
     bias = [parameter for name, parameter in decoder.named_parameters() if name.endswith("bias")][-1]
     bias.data += run.logit_shift
-    vae = VAE(encoder, decoder, run.latent, shape)
-    if any(isinstance(layer, Conv) for layer in [*run.encoder, *run.decoder]):
-        vae = vae.to(memory_format=torch.channels_last)  # what a convolution's kernels are fastest on
-    return vae
+    return VAE(encoder, decoder, run.latent, shape)
 
 
 def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed: bool) -> nn.Sequential:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regen.data.images import Images
-from regen.training.device import cast
+from regen.training.device import cast, plain
 
 
 def observations(images: Images, binarize: bool) -> Tensor:
@@ -22,7 +22,7 @@ def held_out(splits: Mapping[str, Images]) -> Images:
 
 def scale(pixels: Tensor) -> Tensor:
     """Return uint8 pixels as numbers in [0, 1]."""
-    return cast(pixels).div_(255)
+    return plain(cast(pixels)).div_(255)
 
 
 def to_pixels(means: Tensor) -> Tensor:

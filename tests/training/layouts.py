@@ -1,0 +1,170 @@
+"""What test_layouts.py runs in processes of their own, as the fault that it looks for may end them.
+
+Everything takes odd batches, of images whose strides put channels last, at all widths up to one more than a
+vector register holds. Memory that is overwritten is noticed only on CPUs, and at sizes, where it matters;
+`Watch` fails on all of them where torch could take a convolution for one with channels last.
+"""
+
+import sys
+from itertools import product
+
+import torch
+from fidelity.small import TRAINING, labelled
+from gan.small import run_of
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from vae.small import SMALL
+
+from regen.data.images import Images
+from regen.fidelity.classifier import build_classifier
+from regen.fidelity.training import ClassifierLearner
+from regen.gan.learner import GanLearner
+from regen.gan.networks import build_critic, build_generator
+from regen.sections import Conv
+from regen.training.device import autocast, place, plain
+from regen.vae.networks import build_vae
+from regen.vae.observations import observations
+from regen.vae.training import VaeLearner
+
+CPU = torch.device("cpu")
+WIDTHS = range(1, 18)
+BATCH = 5
+ERRORS = {"float32": 1e-4, "bfloat16": 5e-2}
+"""That gradients may have in each precision, of their largest value."""
+LARGE, SMALL_MAPS, PIXEL = (33, 64), (BATCH, 9), (BATCH, 1)
+"""Images and pixels a side. What is written out of bounds is noticed in AVX-512's kernels from LARGE on."""
+
+
+class Watch(TorchDispatchMode):
+    """Fails where a convolution, also one in a gradient, may be taken for one with channels last."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.convolution.default:
+            check(*args[:2])  # image and weights
+        elif func is torch.ops.aten.convolution_backward.default:
+            check(*args[1:3])  # which decide, and not the gradient before them
+        return func(*args, **(kwargs or {}))
+
+
+def check(*tensors):
+    """Fail where torch reads channels last from the strides of one of `tensors`: else this copies nothing."""
+    for x in tensors:
+        same = x.to(memory_format=torch.contiguous_format).data_ptr() == x.data_ptr()
+        assert same, f"{tuple(x.shape)} with strides {x.stride()}"
+
+
+def channels_last(x):
+    """Return `x`, a tensor or a network, with strides that say so even of one channel, or of one pixel."""
+    return x.to(memory_format=torch.channels_last)
+
+
+def permuted(x):
+    return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+
+
+def images_of(channels, side, count=BATCH):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (count, channels, side, side), dtype=torch.uint8, generator=generator)
+    return channels_last(pixels)
+
+
+def convolutions():
+    """Compare the gradients of placed convolutions at plain images with those in float64."""
+    kinds = (
+        (nn.Conv2d, 1, 2, (LARGE, SMALL_MAPS, PIXEL)),
+        (nn.Conv2d, 1, 1, (SMALL_MAPS,)),
+        (nn.Conv2d, 3, 2, (SMALL_MAPS,)),
+        (nn.Conv2d, 4, 2, (SMALL_MAPS,)),
+        (nn.ConvTranspose2d, 1, 2, (SMALL_MAPS, PIXEL)),
+        (nn.ConvTranspose2d, 4, 2, (SMALL_MAPS, PIXEL)),
+    )
+    for width, (kind, kernel, stride, sizes) in product(WIDTHS, kinds):
+        torch.manual_seed(width)
+        for (count, side), layout in product(sizes, (channels_last, permuted, torch.Tensor.contiguous)):
+            conv = place(channels_last(kind(width, 16, kernel, stride, bias=False)), CPU)
+            compare(conv, layout(torch.randn(count, width, side, side)))
+
+
+def compare(conv, x):
+    exact = gradients(conv.double(), x.double())
+    conv.float()
+    for precision, error in ERRORS.items():
+        with Watch(), autocast(precision, CPU):
+            found = gradients(conv, plain(x))
+        for one, other in zip(found, exact, strict=True):
+            scale = other.abs().max()
+            torch.testing.assert_close(one / scale, (other / scale).float(), rtol=0, atol=error)
+
+
+def gradients(conv, x):
+    """Return those at the image and at the weights."""
+    x = x.detach().requires_grad_()
+    y = conv(x)
+    upstream = torch.arange(y.numel(), dtype=x.dtype).sin().reshape(y.shape)
+    return torch.autograd.grad(y, [x, *conv.parameters()], upstream.to(y.dtype))
+
+
+def vae(width, precision):
+    """Step a VAE with strided 1x1 convolutions, which no profile has, but which anyone may write."""
+    pointwise = Conv(channels=width, kernel=1, stride=2)
+    halving = Conv(channels=width, kernel=3, padding=1, pool=2)
+    doubling = Conv(channels=width, kernel=4, stride=2, padding=1)
+    last = Conv(channels=1, kernel=2, stride=2)
+    encoder = [pointwise, halving, pointwise]  # 30 - 15 - 7 - 4 pixels a side
+    decoder = [Conv(channels=width, kernel=4), doubling, pointwise, last]  # 4 - 8 - 15 - 30
+    run = SMALL.model_copy(update={"encoder": encoder, "decoder": decoder})
+    pixels = observations(Images(images_of(1, 30), None), binarize=True)
+    learner = VaeLearner(place(build_vae(run, (1, 30, 30)), CPU), run, pixels, autocast(precision, CPU))
+    learner.step(pixels)
+    learner.evaluate()
+
+
+def gan(networks, width, precision):
+    cases = [(1, "none"), (3, "none")]
+    if networks == "residual" and precision == "float32":
+        cases += [(3, "r1"), (3, "gp")]  # whose gradients' gradients are convolutions too
+    for channels, penalty in cases:
+        run = run_of(
+            networks,
+            width=width,
+            batch_size=BATCH,
+            critic_steps=1,
+            penalty=penalty,
+            penalty_coefficient=float(penalty != "none"),
+        )
+        players = (place(build(run, (channels, 8, 8)), CPU) for build in (build_generator, build_critic))
+        learner = GanLearner(run, *players, autocast(precision, CPU))
+        pixels = images_of(channels, 8)
+        learner.step(pixels)
+        learner.losses(pixels)
+
+
+def classifier(augment, width, precision):
+    settings = TRAINING.model_copy(update={"widths": [width, width], "augment": augment})
+    for channels in (1, 3):
+        train = labelled(images_of(channels, 28, 17))
+        network = place(build_classifier((channels, 28, 28), 10, settings.widths), CPU)
+        learner = ClassifierLearner(network, settings, train, train, autocast(precision, CPU))
+        learner.step(learner.rows)
+        learner.evaluate()
+
+
+LEARNERS = {
+    "vae": vae,
+    "residual": lambda *which: gan("residual", *which),
+    "dcgan": lambda *which: gan("dcgan", *which),
+    "classifier": lambda *which: classifier(False, *which),
+    "augmented": lambda *which: classifier(True, *which),
+}
+
+
+def learn(name):
+    """Take a step, or a few, of the learner of that name at all widths and in both precisions."""
+    for width, precision in product(WIDTHS, ERRORS):
+        torch.manual_seed(width)
+        with Watch():
+            LEARNERS[name](width, precision)
+
+
+if __name__ == "__main__":
+    convolutions() if sys.argv[1] == "convolutions" else learn(sys.argv[1])
