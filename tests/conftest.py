@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -6,3 +8,11 @@ import torch
 def _one_thread() -> None:
     """Small tensors gain nothing by more, and lose much where others are at work on the same cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _float64() -> Iterator[None]:
+    """What is computed in two ways is compared in float64: its last bits are far below what matters."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -225,8 +225,8 @@ def test_a_reference_comes_back_as_it_was_written(tmp_path):
     assert found.origin == reference.origin
     assert found.origin.shape == "1 x 12 x 12"
     assert torch.equal(found.features, reference.features)
-    assert torch.equal(found.gaussian.sigma, reference.gaussian.sigma)
-    assert found.gaussian.sigma.dtype == torch.float64
+    assert torch.equal(found.gaussian.root, reference.gaussian.root)
+    assert found.gaussian.root.dtype == torch.float64
 
 
 def test_a_reference_of_a_single_class_is_refused(tmp_path):

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from regen.vae.theory.rounding import at_most
+
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from regen import artifacts
+from regen.artifacts import at_most
 from regen.sections.base import FigureFiles
 from regen.vae.networks import VAE, mlp
 from regen.vae.posterior import DiagonalGaussian

@@ -8,6 +8,7 @@ brings pixels, and what autocast gives, to it.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from regen.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 MIB = 1 << 20
+CODE_PATHS = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2,STRICT"}
+"""Environment of torch and MKL in which sums depend neither on the processor nor on where data lies."""
 WITHOUT_FLOAT64 = ("mps",)
 """Kinds of devices that have no float64."""
 
@@ -57,8 +60,22 @@ def set_up(name: str, precision: str) -> torch.device:
     """Ready this process to compute: on the device that `select_device` gives, as `set_precision` says."""
     device = select_device(name, precision)
     set_precision(precision, device)
+    if precision == "float64" and device.type == "cpu":
+        fix_code_paths()
     keep_freed_memory()
     return device
+
+
+def fix_code_paths() -> None:
+    """Have all x86 processors since 2013 add up in the same order, on one thread: to the same last bit.
+
+    GANs and planar posteriors make a difference in the first digits of one in the last bit, also of float64,
+    in some hundred steps. torch and MKL read these variables at their first operation; what they were set to
+    before, and how many cores there are, changes no number.
+    """
+    torch.set_num_threads(1)
+    if torch.cpu._is_avx2_supported():
+        os.environ.update(CODE_PATHS)
 
 
 def keep_freed_memory() -> None:
