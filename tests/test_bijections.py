@@ -357,9 +357,11 @@ def test_what_lies_outside_is_clamped():
 
 def test_the_logit_is_finite_at_black_and_white_in_float32():
     logit = Logit(1e-5)
-    x, _ = dequantise(torch.tensor([[0, 255]], dtype=torch.uint8), torch.tensor([[0.0, 1 - 2**-24]]))
+    noise = torch.tensor([[0.0, 1 - 2**-24]], dtype=torch.float32)
+    x, _ = dequantise(torch.tensor([[0, 255]], dtype=torch.uint8), noise)
     y, ladj = logit.forward(x)
     exact = logit.forward(x.double())
+    assert y.dtype == torch.float32
     assert y.isfinite().all()
     torch.testing.assert_close(y.double(), exact.y, rtol=1e-5, atol=0)
     torch.testing.assert_close(ladj.double(), exact.ladj, rtol=1e-5, atol=0)
@@ -368,8 +370,9 @@ def test_the_logit_is_finite_at_black_and_white_in_float32():
     assert quantise(logit.inverse(y)).tolist() == [[0, 255]]
 
 
-def test_gradients_of_the_logit_are_finite_at_black_and_white():
-    x = torch.tensor([[0.0, 1.0]], requires_grad=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_of_the_logit_are_finite_at_black_and_white(dtype):
+    x = torch.tensor([[0.0, 1.0]], dtype=dtype, requires_grad=True)
     (gradient,) = torch.autograd.grad(sum(each.sum() for each in Logit(1e-5).forward(x)), x)
     assert gradient.isfinite().all()
 

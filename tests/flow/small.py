@@ -62,13 +62,13 @@ def literal_log_normal(z):
 
 
 def perturbed(shape=SHAPE, scale=0.3, seed=0, couplings=4, hidden=(8, 8), alpha=1e-3):
-    """Return a RealNVP with random weights, those of the last layers too, in float64."""
+    """Return a RealNVP with random weights, those of the last layers too, in torch's default dtype."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         flow = RealNVP(shape, couplings, list(hidden), alpha)
         for parameter in flow.parameters():
             parameter.data.add_(scale * torch.randn_like(parameter))
-    return flow.double()
+    return flow
 
 
 def grey_images(count, shape=SHAPE, seed=0):

@@ -275,10 +275,10 @@ def test_the_seed_decides_the_weights():
 
 
 def test_weights_come_back(tmp_path):
-    flow = perturbed().float()
+    flow = perturbed()
     write_tensors(tmp_path / "weights.safetensors", flow.state_dict())
     loaded = load_realnvp("small", RUN, SHAPE, tmp_path / "weights.safetensors")
-    pixels, noise = grey_images(9), uniform(9, 6).float()
+    pixels, noise = grey_images(9), uniform(9, 6)
     assert torch.equal(loaded.bits_per_dimension(pixels, noise), flow.bits_per_dimension(pixels, noise))
     assert not loaded.training
 

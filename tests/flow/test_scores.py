@@ -205,7 +205,7 @@ def test_the_nll_of_a_flow_that_does_nothing(monkeypatch):
     assert scores["nll"][0] == pytest.approx(float(squares.mean()) / 2 + LOG_2PI)
     assert scores["nll"][0] > TARGETS["arcs"].entropy() - 1  # the points are not the Gaussian's
     assert scores["kl"][1] == pytest.approx(gaussian_divergence(), abs=0.1)
-    assert scores["largest_inverse_error"].tolist() == [0, 0]
+    assert scores["largest_inverse_error"].tolist() == [1e-9, 1e-9]  # or less
 
 
 @pytest.mark.parametrize("name", TARGETS)

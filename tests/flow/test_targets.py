@@ -9,6 +9,7 @@ from scipy import integrate, stats
 
 from regen.errors import InputError
 from regen.flow.targets import POINTS, TARGETS, generate, load, sample
+from regen.training.device import set_precision
 
 TOY2D = Path(__file__).parents[3] / "shared" / "data" / "toy2d"
 
@@ -128,7 +129,7 @@ def test_samples_have_the_moments(name):
 @pytest.mark.parametrize("count", [1, 7, 5000])
 def test_there_are_as_many_samples_as_asked(name, count):
     z = sample(TARGETS[name], count, generator())
-    assert (z.shape, z.dtype) == ((count, 2), torch.float32)
+    assert (z.shape, z.dtype) == ((count, 2), torch.float64)
     assert torch.equal(sample(TARGETS[name], count, generator()), z)
     assert not torch.equal(sample(TARGETS[name], count, generator(1)), z)
     assert len(z.unique(dim=0)) == count
@@ -141,6 +142,14 @@ def test_generated_points_of_every_target():
         assert points[name].shape == (POINTS, 2) == (5000, 2)
         assert torch.equal(points[name], again[name])
         assert not torch.equal(points[name], other[name])
+
+
+def test_points_are_the_same_in_every_precision():
+    expected = generate(1)
+    set_precision("float32", torch.device("cpu"))
+    for name, points in generate(1).items():
+        assert points.dtype == torch.float64
+        assert torch.equal(points, expected[name])
 
 
 # ---- files -----------------------------------------------------------------------------------------------

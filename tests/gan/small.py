@@ -52,7 +52,7 @@ def networks_of(run, shape=SHAPE, seed=0):
     return build_generator(run, shape), build_critic(run, shape)
 
 
-def learner_of(run, shape=SHAPE, seed=0, precision="float32"):
+def learner_of(run, shape=SHAPE, seed=0, precision="float64"):
     return GanLearner(run, *networks_of(run, shape, seed), autocast(precision, torch.device("cpu")))
 
 

@@ -32,10 +32,10 @@ def scores_of(learner, tmp_path, images=IMAGES, valid=None, score=mean_pixel, se
 
 
 def assert_same(trained, expected):
-    """All but the seconds."""
+    """All but the seconds that it took."""
     assert torch.equal(trained.trace, expected.trace)
     assert trained.validation == expected.validation
-    frames = [evaluations(each).drop(columns="seconds") for each in (trained, expected)]
+    frames = [evaluations(each) for each in (trained, expected)]
     pd.testing.assert_frame_equal(*frames, check_exact=True)
     assert list(trained.snapshots) == list(expected.snapshots)
     assert all(map(torch.equal, trained.snapshots.values(), expected.snapshots.values()))
@@ -49,14 +49,13 @@ def test_a_run_by_steps(tmp_path):
     assert table["step"].tolist() == [1, 2, 3, 4, 5, 6]
     assert table["epoch"].tolist() == pytest.approx([step / 3 for step in range(1, 7)])  # 27 // 8 steps
     assert table.notna().all(axis=None)
-    assert table["train_critic_loss"].tolist() == pytest.approx((-table["train_metric"]).tolist())
+    assert table["train_critic_loss"].tolist() == pytest.approx((-table["train_metric"]).tolist(), rel=1e-9)
     scores = evaluations(trained)
-    assert list(scores.columns) == ["step", "seconds", "metric", "mean", "word"]
+    assert list(scores.columns) == ["step", "metric", "mean", "word"]
     assert scores["step"].tolist() == [2, 4, 6]
     pairs = table["train_metric"].to_numpy().reshape(3, 2).mean(1)
-    assert scores["metric"].tolist() == pytest.approx(pairs.tolist())
-    assert scores["seconds"].is_monotonic_increasing
-    assert trained.seconds == scores["seconds"].iloc[-1]
+    assert scores["metric"].tolist() == pytest.approx(pairs.tolist(), rel=1e-9)
+    assert trained.seconds > 0
     assert list(trained.snapshots) == [0, 4, 6]
     assert not torch.equal(trained.snapshots[4], trained.snapshots[6])
 
@@ -72,7 +71,7 @@ def test_a_run_by_epochs(tmp_path):
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table.notna().all(axis=None)
     means = trained.trace.unflatten(0, (3, 6)).double().mean(1)
-    assert table["train_generator_loss"].tolist() == pytest.approx(means[:, 3].tolist())
+    assert table["train_generator_loss"].tolist() == pytest.approx(means[:, 3].tolist(), rel=1e-9)
     last = learner.losses(pixels_of(10))
     assert table.iloc[-1]["valid_generator_loss"] == last["generator_loss"]
     assert evaluations(trained)["step"].tolist() == [12, 18]
@@ -97,7 +96,7 @@ def test_scores_are_of_samples_of_the_generator_as_it_is_then(tmp_path, evaluate
     assert torch.equal(plain.trace, trained.trace)
     if evaluate_every == 0:
         assert given == []
-        assert list(evaluations(trained).columns) == ["step", "seconds", "metric"]
+        assert list(evaluations(trained).columns) == ["step", "metric"]
     else:
         assert [images.shape for images, _ in given] == [(20, 3, 8, 8), (20, 3, 8, 8)]
         assert torch.equal(given[0][1], trained.snapshots[4])
@@ -250,8 +249,9 @@ def test_a_parameter_that_is_not_finite_while_the_losses_are(tmp_path):
 
 
 def test_a_learning_rate_that_is_too_large_is_named(tmp_path):
-    learner = learner_of(run_of(loss="w1", ema=0.0, critic_learning_rate=1e30, steps=50, evaluate_every=50))
-    with pytest.raises(RunError, match=r"not finite .* critic_learning_rate 1e\+30"):
+    length = {"steps": 50, "evaluate_every": 50}
+    learner = learner_of(run_of(loss="w1", ema=0.0, critic_learning_rate=1e200, **length))
+    with pytest.raises(RunError, match=r"not finite .* critic_learning_rate 1e\+200"):
         scores_of(learner, tmp_path)
 
 
@@ -280,7 +280,9 @@ def test_a_history_has_some_five_hundred_rows(steps, row, rows):
     assert len(table) == rows
     assert table["step"].iloc[-1] == steps
     assert table["train_metric"].iloc[0] == pytest.approx(4 * (row - 1) / 2)
-    assert table["train_metric"].iloc[-1] == pytest.approx(trace[row * (rows - 1) :, 0].mean().item())
+    assert table["train_metric"].iloc[-1] == pytest.approx(
+        trace[row * (rows - 1) :, 0].mean().item(), rel=1e-9
+    )
 
 
 def test_when_what_is_due():
@@ -303,16 +305,13 @@ def test_when_what_is_due():
 def test_metrics_of_a_finished_run(tmp_path):
     learner = learner_of(run_of())
     trained, schedule = scores_of(learner, tmp_path)
-    trained.seconds = 0.5
     found = summary(learner, trained, schedule)
     assert found["steps"] == 6
     assert found["epochs"] == 2
-    assert found["seconds"] == 0.5
-    assert found["steps_per_second"] == 12
-    assert found["samples_per_second"] == 12 * 8
+    assert not [name for name in found if "second" in name]  # no two machines agree on them
     assert found["parameters"] == found["generator_parameters"] + found["critic_parameters"]
     assert found["critic_parameters"] == sum(p.numel() for p in learner.critic.parameters())
-    assert found["train_metric"] == pytest.approx(trained.trace[-1, 0].item())
+    assert found["train_metric"] == pytest.approx(trained.trace[-1, 0].item(), rel=1e-9)
     assert all(isinstance(value, float | int) for value in found.values())
 
 
@@ -320,10 +319,10 @@ def test_metrics_of_a_finished_run(tmp_path):
 def test_training_pays(tmp_path, kind):
     """Images of one grey: after a while the generator's are nearer to it than they were."""
     rates = {"generator_learning_rate": 1e-2, "critic_learning_rate": 1e-2, "betas": [0.5, 0.9]}
-    length = {"steps": 60, "evaluate_every": 60, "shown": [0, 60], "batch_size": 16}
+    length = {"steps": 120, "evaluate_every": 120, "shown": [0, 120], "batch_size": 16}
     learner = learner_of(run_of(kind, loss="nonsaturating", ema=0.5, **rates, **length))
     data = torch.full((64, 3, 8, 8), 220, dtype=torch.uint8)
     schedule = Schedule.of("grey", learner.run, len(data), 1, 1)
     shown = train(learner, learner.step, data, None, schedule, Checkpoint(tmp_path)).snapshots
-    before, after = ((shown[step].float() - 220).abs().mean() for step in (0, 60))
+    before, after = ((shown[step].float() - 220).abs().mean() for step in (0, 120))
     assert after < 0.7 * before

@@ -7,10 +7,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
-from report.made_up import write_records
+from regen import artifacts
+from report.made_up import write_records, write_timings
 
 REPO = Path(__file__).parents[2]
 
@@ -26,8 +28,9 @@ def write_report(params, records, monkeypatch, tmp_path, capsys):
     """Return a function that runs the stage and returns its exit code and stderr."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(REPO / "claims.yaml", "claims.yaml")
-    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
+    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(), sort_keys=False))
     write_records(records)
+    write_timings(params)
 
     def run():
         monkeypatch.setattr(sys, "argv", ["write_report.py"])
@@ -44,6 +47,7 @@ def test_what_it_writes(write_report):
     assert {path for path in written if not path.startswith(("reports/runs/", "reports/figures/"))} == {
         "reports/README.md",
         "reports/metrics.json",
+        *("reports/timings.csv", "reports/timings.md"),
         *(f"reports/tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")),
     }
     page = Path("reports/README.md").read_text()
@@ -68,6 +72,28 @@ def test_a_run_without_a_record_is_named(write_report):
     assert not Path("reports/README.md").exists()
 
 
+def test_timings_are_of_every_training(write_report, params):
+    assert write_report() == (0, "")
+    table = pd.read_csv("reports/timings.csv")
+    runs = [*params.vae, *params.realnvp, *params.gan, "classifier-digits"]
+    assert table["run"].tolist() == runs
+    assert table["seconds"].tolist() == [7.5 + i for i in range(len(runs))]
+    assert set(table["processor"]) == {"made up"}
+    lines = Path("reports/timings.md").read_text().splitlines()
+    assert lines[0] == "# How long it took"
+    assert "steps per second" in lines[2]
+    assert [line.split("|")[1].strip(" `") for line in lines[4:] if line] == runs
+
+
+@pytest.mark.parametrize("run", ["l100", "rnvp", "w1", "classifier-digits"])
+def test_a_run_without_a_timing_is_named(write_report, run):
+    artifacts.timing_file(run).unlink()
+    code, message = write_report()
+    assert (code, message.count("\n")) == (2, 1)
+    assert message.startswith(f"models/timings/{run}.json: no metrics (")
+    assert not Path("reports/README.md").exists()
+
+
 def test_a_claim_that_does_not_fit_is_named(write_report):
     Path("claims.yaml").write_text("claims:\n  - {id: odd, run: l100}\n")
     code, message = write_report()
@@ -78,7 +104,7 @@ def test_a_claim_that_does_not_fit_is_named(write_report):
 def test_the_same_records_give_the_same_bytes(write_report):
     contents = set()
     for _ in range(2):
-        write_report()
+        assert write_report() == (0, "")
         files = sorted(path for path in Path("reports").rglob("*") if path.is_file())
         contents.add(tuple(path.read_bytes() for path in files))
     assert len(contents) == 1

@@ -67,7 +67,7 @@ def ignore_x(vae, mu=0.0, logvar=0.0):
 def ignore_z(vae):
     """Make the decoder's logits the same for every z; return them."""
     last_linear(vae.decoder).weight.data.zero_()
-    return last_linear(vae.decoder).bias.detach().double()
+    return last_linear(vae.decoder).bias.detach()
 
 
 def literal_log_likelihood(x, logits):
@@ -94,8 +94,7 @@ def quadrature(vae, x, points=201, edge=9.0):
     """Return log p(x) = log of the integral of p(x|z) p(z) over a grid of z, in float64: (N, D) -> (N,)."""
     axis = torch.linspace(-edge, edge, points, dtype=torch.float64)
     z = torch.cartesian_prod(*[axis] * vae.latent).reshape(-1, vae.latent)
-    logits = vae.double().decode(z)
-    vae.float()
+    logits = vae.decode(z)
     ones, zeros = nn.functional.logsigmoid(logits), nn.functional.logsigmoid(-logits)
     log_prior = Normal(0.0, 1.0).log_prob(z).sum(-1)
     cell = vae.latent * math.log(float(axis[1] - axis[0]))

@@ -160,6 +160,6 @@ def test_images_stand_over_their_own_reconstructions(monkeypatch, planar_layers)
     assert [len(grid) for grid in grids] == [16, 16, 8]
     for i, grid in enumerate(grids):
         assert (grid.dtype, grid.shape[1:]) == (torch.uint8, SHAPE)
-        above, below = grid.flatten(1).float().chunk(2)
-        torch.testing.assert_close(above, run.test[8 * i : 8 * i + 8].float())
+        above, below = grid.flatten(1).double().chunk(2)
+        torch.testing.assert_close(above, run.test[8 * i : 8 * i + 8].double())
         torch.testing.assert_close(below, means[8 * i : 8 * i + 8], rtol=0, atol=0.51)

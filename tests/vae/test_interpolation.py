@@ -36,7 +36,7 @@ def test_a_way_has_its_ends_exactly_and_is_the_same_backwards(way, latent, steps
         assert codes.shape == (steps, latent)
         assert torch.equal(codes[0], start)
         assert torch.equal(codes[-1], end)
-        torch.testing.assert_close(codes, way(end, start, steps).flip(0), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(codes, way(end, start, steps).flip(0), rtol=1e-9, atol=1e-9)
 
 
 def test_linear_steps_are_equal():
@@ -48,9 +48,9 @@ def test_linear_steps_are_equal():
 def test_an_arc_keeps_the_length_and_turns_equally(latent):
     for start, end in random_codes(40, latent).unflatten(0, (-1, 2)):
         codes = spherical(start, end * start.norm() / end.norm(), 6)
-        torch.testing.assert_close(codes.norm(dim=-1), start.norm().expand(6), rtol=1e-4, atol=0)
+        torch.testing.assert_close(codes.norm(dim=-1), start.norm().expand(6), rtol=1e-9, atol=0)
         turns = [angle(one, other) for one, other in pairwise(codes)]
-        torch.testing.assert_close(torch.stack(turns), angle(start, end).expand(5) / 5, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(torch.stack(turns), angle(start, end).expand(5) / 5, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0, 1 + 1e-6, -1.0, -2.0])
@@ -62,7 +62,7 @@ def test_arcs_between_parallel_and_opposite_codes_are_lines(factor):
 @pytest.mark.parametrize("turn", [0.0, 1e-7, 1e-3, 1.0, math.pi - 1e-2, math.pi])
 def test_arcs_are_finite_at_every_angle(turn):
     start, end = torch.tensor([1.0, 0.0]), torch.tensor([math.cos(turn), math.sin(turn)])
-    torch.testing.assert_close(angle(start, end), torch.tensor(turn), rtol=0, atol=1e-6)
+    torch.testing.assert_close(angle(start, end), torch.tensor(turn), rtol=0, atol=1e-12)
     assert spherical(start, end, 10).norm(dim=-1).max() < 1.001
 
 
@@ -104,7 +104,7 @@ class Drawn(nn.Module):
         return x[:, :1]
 
     def decode(self, z):
-        return self.intensities(z).double().logit()
+        return self.intensities(z).logit()
 
 
 def walked(intensities, ends=((0, 255),)):
@@ -118,11 +118,11 @@ def even(z):
 
 
 def jump(z):
-    return 0.1 + 0.8 * (z > 0.4).float()
+    return 0.1 + 0.8 * (z > 0.4).double()
 
 
 def test_images_on_a_line_are_equally_far_apart():
-    assert walked(even) == pytest.approx(1, abs=1e-5)
+    assert walked(even) == pytest.approx(1, abs=1e-9)
 
 
 def test_a_single_jump_is_all_steps_in_one():
@@ -132,14 +132,14 @@ def test_a_single_jump_is_all_steps_in_one():
 def test_the_step_is_the_root_of_the_mean_square():
     """z^2 along 0, 1/9, ... 1 in one pixel of two: the last step, (81 - 64) / 81, over 1 / 9."""
     found = walked(lambda z: torch.cat([0.1 + 0.8 * z**2, torch.full_like(z, 0.5)], -1))
-    assert found == pytest.approx(9 * 17 / 81, rel=1e-5)
+    assert found == pytest.approx(9 * 17 / 81, rel=1e-9)
 
 
 def test_the_median_walk_counts():
     """Of these three, two never reach the jump, but for what rises evenly beside it; one does."""
     ends = [(0, 90), (0, 255), (10, 60)]
     found = walked(lambda z: torch.cat([even(z), jump(z)], -1), ends)
-    assert found == pytest.approx(1, abs=1e-4)
+    assert found == pytest.approx(1, abs=1e-9)
     assert walked(lambda z: torch.cat([even(z), jump(z)], -1), [ends[1]]) > 4
 
 
@@ -163,7 +163,7 @@ def test_a_walk_against_one_point_after_another():
     start, end = vae.centre(pixels[[2, 8]] / 255)
     shown = [vae.decode((1 - i / 9) * start + i / 9 * end).sigmoid() for i in range(10)]
     steps = [(one - other).square().mean().sqrt().item() for one, other in pairwise(shown)]
-    assert found == pytest.approx(max(steps) / (sum(steps) / 9), rel=1e-4)
+    assert found == pytest.approx(max(steps) / (sum(steps) / 9), rel=1e-9)
     assert 1 < found < 9
 
 

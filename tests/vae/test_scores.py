@@ -52,7 +52,7 @@ def test_the_squared_error_is_that_of_the_mean_image():
     logits = ignore_z(vae)
     pixels = random_images(20, 6)
     expected = (pixels / 255 - 1 / (1 + (-logits).exp())).square().mean(-1)
-    torch.testing.assert_close(score(vae, pixels, 1).squared_error, expected, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(score(vae, pixels, 1).squared_error, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("mode", [True, False])

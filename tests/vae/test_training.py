@@ -8,7 +8,7 @@ import torch
 from regen.data.digits import embedded_digits
 from regen.errors import RunError
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast
+from regen.training.device import autocast, set_precision
 from regen.training.loop import Plan, fit
 from regen.vae.elbo import elbo
 from regen.vae.likelihood import estimate
@@ -17,11 +17,12 @@ from regen.vae.observations import observations, scale
 from regen.vae.training import VaeLearner, evaluate, mean_terms, summary
 from vae.small import SMALL, ignore_x, last_linear, random_images, vae_of
 
+CPU = torch.device("cpu")
 POSTERIORS = pytest.mark.parametrize("planar_layers", [0, 2])
 
 
 def exact_context():
-    return autocast("float32", torch.device("cpu"))
+    return autocast("float64", CPU)
 
 
 def learner_of(vae, run=SMALL, valid=None, context=None):
@@ -53,10 +54,10 @@ def test_a_step_is_one_of_adam_on_the_negative_bound(planar_layers):
         loss = -elbo(reference, batch / 255).value.mean()
         loss.backward()
         optimizer.step()
-        assert terms[0].item() == pytest.approx(loss.item(), rel=1e-5)
+        assert terms[0].item() == pytest.approx(loss.item(), rel=1e-9)
         assert not terms.requires_grad
     for one, other in zip(ours.parameters(), reference.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_evaluation_weighs_every_image_alike():
@@ -66,7 +67,7 @@ def test_evaluation_weighs_every_image_alike():
     pixels = torch.cat([torch.zeros(2000, 4), torch.full((345, 4), 255)]).to(torch.uint8)
     with torch.no_grad():
         expected = mean_terms(elbo(vae, scale(pixels), torch.zeros(2345, 2)))
-    torch.testing.assert_close(evaluate(vae, pixels).float(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(evaluate(vae, pixels), expected, rtol=1e-5, atol=0)
 
 
 def test_evaluation_names_its_scores_and_changes_nothing():
@@ -80,18 +81,20 @@ def test_evaluation_names_its_scores_and_changes_nothing():
     assert all(parameter.grad is None for parameter in vae.parameters())
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32", "tf32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float64", "auto", "float32", "tf32", "bfloat16"])
 def test_every_precision_trains(precision):
+    set_precision(precision, CPU)
+    own = torch.float64 if precision == "float64" else torch.float32
     vae = vae_of((1, 28, 28))
-    learner = learner_of(vae, context=autocast(precision, torch.device("cpu")))
+    learner = learner_of(vae, context=autocast(precision, CPU))
     kinds = set()
     vae.decoder.register_forward_hook(lambda _module, _inputs, output: kinds.add(output.dtype))
     torch.manual_seed(0)
     terms = [learner.step(random_images(32, 784)) for _ in range(20)]
-    assert kinds == {torch.bfloat16 if precision == "bfloat16" else torch.float32}
-    assert all(term.dtype == torch.float32 for term in terms)
+    assert kinds == {torch.bfloat16 if precision == "bfloat16" else own}
+    assert all(term.dtype == own for term in terms)
     assert terms[-1][0] < terms[0][0] - 1
-    assert all(parameter.dtype == torch.float32 for parameter in vae.parameters())
+    assert all(parameter.dtype == own for parameter in vae.parameters())
 
 
 @POSTERIORS
@@ -127,7 +130,7 @@ def test_a_snapshot_is_of_means_of_pixels(shape):
     assert shown.shape == (64, *shape)
     assert shown.dtype == torch.uint8
     means = vae.decode(learner.codes).sigmoid().detach()
-    torch.testing.assert_close(shown.flatten(1) / 255, means, rtol=0, atol=0.5 / 255 + 1e-6)
+    torch.testing.assert_close(shown.flatten(1) / 255, means, rtol=0, atol=0.5 / 255 + 1e-9)
     assert shown.unique(dim=0).shape[0] == 64
 
 

@@ -69,9 +69,9 @@ def theory_section(records: Records) -> str:
         meant=spread(found["bernoulli_as_defined"], None, 2),
         least=spread(found["variance_ratio_score_least"], None, 1),
         most=spread(found["variance_ratio_score_most"], None, 0),
-        value=spread(found["gan_value"], None, 6),
+        value=spread(found["gan_value"], None, 5),
         shift=spread(found["gan_value_shift"], None, 3),
-        elsewhere=spread(found["gan_value_elsewhere"], None, 6),
+        elsewhere=spread(found["gan_value_elsewhere"], None, 5),
         ratio=spread(found["gan_gradient_ratio"], None, 0),
     )
 
