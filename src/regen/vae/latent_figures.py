@@ -29,7 +29,7 @@ from regen.vae.observations import scale
 from regen.vae.sampling import means
 
 AXES = ("$z_1$ (prior standard deviations)", "$z_2$ (prior standard deviations)")
-TICKS = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
+TICKS = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], dtype=torch.float64)
 """Values of z named at the manifold's sides."""
 PAIRS = 3
 """Pairs of images that are joined."""
