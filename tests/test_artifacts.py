@@ -1,4 +1,5 @@
 import json
+import logging
 import math
 import os
 import stat
@@ -11,12 +12,16 @@ import torch
 
 from regen import artifacts
 from regen.artifacts import (
+    at_most,
     atomic_path,
+    load_state,
+    load_weights,
     metric,
     read_csv,
     read_metrics,
     read_snapshots,
     read_tensors,
+    rounded,
     write_csv,
     write_metrics,
     write_snapshots,
@@ -197,10 +202,18 @@ def test_metrics_that_are_not_finite_are_refused_and_the_old_ones_stay(tmp_path,
     assert names(tmp_path) == ["m.json"]
 
 
-def test_metrics_come_back_in_full_precision(tmp_path):
-    metrics = {"loss": 0.1 + 0.2, "epochs": 3, "status": metric(math.nan)}
+def test_metrics_come_back_rounded(tmp_path):
+    metrics = {
+        "loss": 0.1 + 0.2,
+        "steps": 123456789,
+        "pixels": 12345678.0,
+        "status": metric(math.nan),
+        "run": {"bound": -1234.56789, "name": "0.123456789"},
+    }
     write_metrics(tmp_path / "m.json", metrics)
-    assert read_metrics(tmp_path / "m.json") == metrics
+    expected = metrics | {"loss": 0.3, "run": {"bound": -1234.57, "name": "0.123456789"}}
+    assert read_metrics(tmp_path / "m.json") == expected
+    assert isinstance(read_metrics(tmp_path / "m.json")["steps"], int)
     assert (tmp_path / "m.json").read_text().endswith("}\n")
     assert list(json.loads((tmp_path / "m.json").read_text())) == list(metrics)
 
@@ -219,8 +232,140 @@ def test_tables_come_back(tmp_path):
         {"name": ["a", "b, c"], "loss": [1 / 3, 1e-21], "epochs": [1, 2], "ema": [None, 0.998]}
     )
     write_csv(tmp_path / "t.csv", table)
-    pd.testing.assert_frame_equal(read_csv(tmp_path / "t.csv"), table, rtol=1e-8)
-    assert (tmp_path / "t.csv").read_text().split("\n")[1] == "a,0.333333333,1,"
+    pd.testing.assert_frame_equal(read_csv(tmp_path / "t.csv"), table, rtol=1e-6)
+    assert (tmp_path / "t.csv").read_text().split("\n")[1] == "a,0.333333,1,"
+
+
+@pytest.mark.parametrize(
+    ("value", "published"),
+    [
+        (1 / 3, 0.333333),
+        (-2e5 / 3, -66666.7),
+        (1.23456789e-21, 1.23457e-21),
+        (0.9999999, 1.0),
+        (0.0, 0.0),
+        (123456789.0, 123456789.0),  # a count
+        (-123456789.0, -123456789.0),
+        (1234567.5, 1.23457e6),  # none
+        (1234567890.0, 1.23457e9),  # nor this
+        (1234567890123, 1234567890123),
+        (True, True),
+        ("0.123456789", "0.123456789"),
+        (None, None),
+        (math.inf, math.inf),
+        (-math.inf, -math.inf),
+    ],
+)
+def test_floats_are_published_to_six_digits_and_all_else_as_it_is(value, published):
+    assert rounded(value) == published
+    assert type(rounded(value)) is type(value)
+    assert rounded(rounded(value)) == rounded(value)
+
+
+def test_not_a_number_stays_none():
+    assert math.isnan(rounded(math.nan))
+
+
+def test_tables_are_rounded_whatever_their_columns_hold(tmp_path):
+    table = pd.DataFrame(
+        {
+            "word": pd.Series([1 / 3, "not finite", 12345678], dtype=object),
+            "steps": [123456789, 1, 2],
+            "gaps": [123456789.0, None, 1234567.0],
+            "single": pd.Series([1 / 3, 2 / 3, 1.0], dtype="float32"),
+            "sure": [True, False, True],
+        }
+    )
+    write_csv(tmp_path / "t.csv", table)
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        "word,steps,gaps,single,sure",
+        "0.333333,123456789,123456789,0.333333,True",
+        "not finite,1,,0.666667,False",
+        "12345678,2,1234567,1,True",
+    ]
+
+
+def test_numbers_that_differ_past_the_sixth_digit_are_published_alike(tmp_path):
+    paths = [tmp_path / name for name in "ab"]
+    for path, error in zip(paths, (1e-12, -1e-12), strict=True):
+        write_csv(path, pd.DataFrame({"x": [1 / 3 + error, 1e-3 + error], "y": [2 / 3 - error, "word"]}))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("error", "bound"),
+    [
+        (0.0, 1e-9),
+        (3e-16, 1e-9),
+        (1e-9, 1e-9),
+        (1.1e-9, 1e-8),
+        (2e-6, 1e-5),
+        (0.5, 1.0),
+        (1.0, 1.0),
+        (12.0, 100.0),
+        (math.inf, math.inf),
+    ],
+)
+def test_errors_are_published_as_a_power_of_ten_above_them(error, bound):
+    assert at_most(error) == pytest.approx(bound, rel=1e-15)
+    assert at_most(error) >= error * (1 - 1e-15)
+
+
+def test_an_error_that_is_not_a_number_stays_none():
+    assert math.isnan(at_most(math.nan))
+
+
+# ---- weights ---------------------------------------------------------------------------------------------
+
+
+def normed():
+    """Return a network with parameters, and with a buffer that counts."""
+    return torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+
+
+def test_weights_come_back_without_a_word(tmp_path, caplog):
+    network, other = normed(), normed()
+    network(torch.randn(4, 2))
+    write_tensors(tmp_path / "w", network.state_dict())
+    with caplog.at_level(logging.INFO):
+        load_weights(other, tmp_path / "w")
+    assert caplog.messages == []
+    for name, value in other.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name])
+
+
+def test_weights_of_another_precision_are_converted_and_one_line_says_so(tmp_path, caplog):
+    network, single = normed(), normed().float()
+    write_tensors(tmp_path / "w", single.state_dict())
+    load_weights(network, tmp_path / "w")
+    assert caplog.messages == [
+        f"{tmp_path / 'w'}: weights in float32, converted to the float64 that this run computes in"
+    ]
+    for name, value in single.state_dict().items():
+        own = network.state_dict()[name]
+        assert own.dtype == (torch.float64 if value.is_floating_point() else value.dtype)
+        assert torch.equal(own, value.to(own.dtype))
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.uint8, torch.bool])
+def test_weights_that_are_no_floats_are_refused_and_none_is_loaded(tmp_path, caplog, kind):
+    network = normed()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    wrong = network.state_dict() | {"0.weight": torch.ones(3, 2, dtype=kind)}
+    with pytest.raises(InputError) as caught:
+        load_state(network, wrong, tmp_path / "w")
+    assert str(caught.value).startswith(f"{tmp_path / 'w'}: not the weights of this run's networks (")
+    assert str(kind).removeprefix("torch.") in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caplog.messages == []
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path, caplog):
+    with pytest.raises(InputError, match="not the weights of this run's networks") as caught:
+        load_state(normed(), torch.nn.Linear(2, 3).float().state_dict(), tmp_path / "w")
+    assert "\n" not in str(caught.value)
+    assert caplog.messages == []
 
 
 # ---- files that cannot be read ---------------------------------------------------------------------------

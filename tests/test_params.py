@@ -205,7 +205,7 @@ def test_keys(refused, right, wrong, message):
         (
             "precision: auto",
             "precision: 32",
-            "precision: 32: should be 'auto', 'float32', 'tf32' or 'bfloat16'",
+            "precision: 32: should be 'auto', 'float64', 'float32', 'tf32' or 'bfloat16'",
         ),
         ("latent: 100", "latent: ten", "vae.l100.latent: 'ten': should be a valid integer"),
         ("latent: 100", 'latent: "100"', "vae.l100.latent: '100': should be a valid integer"),

@@ -26,7 +26,7 @@ from regen.fidelity.training import (
     summary,
 )
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast
+from regen.training.device import autocast, set_precision
 from regen.training.loop import Plan, fit
 
 LEARNING = TRAINING.model_copy(update={"widths": [4, 8, 16, 32], "epochs": 4})
@@ -36,7 +36,7 @@ DIGITS = embedded_digits((1297, 250, 250))
 def learner_of(train, valid=None, settings=TRAINING, seed=0):
     torch.manual_seed(seed)
     network = build_classifier(tuple(train.pixels.shape[1:]), 10, settings.widths)
-    return ClassifierLearner(network, settings, train, valid, autocast("float32", CPU))
+    return ClassifierLearner(network, settings, train, valid, autocast("float64", CPU))
 
 
 def train(learner, folder, settings=TRAINING, epochs=None):
@@ -126,13 +126,18 @@ def test_the_step_size_goes_up_and_down_to_nothing():
     assert rates[-1] < TRAINING.learning_rate / 100
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32", "tf32", "bfloat16"])
-def test_every_precision_trains(precision):
+@pytest.mark.parametrize("precision", ["auto", "float64", "float32", "tf32", "bfloat16"])
+def test_every_precision_trains(precision, request):
+    request.addfinalizer(
+        lambda: set_precision("float64", CPU)
+    )  # other modules' fixtures come before a test's
+    set_precision(precision, CPU)
     images = labelled(random_images(64))
     network = build_classifier((1, 12, 12), 10, [4, 8])
     learner = ClassifierLearner(network, TRAINING, images, None, autocast(precision, CPU))
     terms = learner.step(learner.rows)
-    assert terms.dtype == torch.float32
+    assert terms.dtype == (torch.float64 if precision == "float64" else torch.float32)
+    assert {p.dtype for p in network.parameters()} == {terms.dtype}
     assert terms.isfinite().all()
     assert not terms.requires_grad
 

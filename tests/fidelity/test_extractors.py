@@ -75,13 +75,13 @@ def literal(torchvision_weights):
 @pytest.mark.parametrize("shape", [(3, 32, 32), (3, 64, 48), (3, 299, 299), (3, 400, 310)])
 def test_inception_sees_what_the_protocol_says(shape):
     images = random_images(2, shape)
-    torch.testing.assert_close(inception_input(images).double(), literal_input(images), rtol=0, atol=2e-4)
+    torch.testing.assert_close(inception_input(images), literal_input(images), rtol=0, atol=1e-9)
 
 
 def test_its_input_has_imagenet_s_mean_and_deviation_where_the_image_has():
     mean = torch.tensor([0.485, 0.456, 0.406]) * 255
     grey = mean.round().to(torch.uint8)[None, :, None, None].expand(1, 3, 8, 8)
-    assert inception_input(grey).abs().max() < 0.5 / 255 / 0.224 + 1e-6
+    assert inception_input(grey).abs().max() < 0.5 / 255 / 0.224 + 1e-12
     white = inception_input(torch.full((1, 3, 8, 8), 255, dtype=torch.uint8))
     torch.testing.assert_close(white[0, :, 0, 0], (1 - mean / 255) / torch.tensor([0.229, 0.224, 0.225]))
 
@@ -89,13 +89,13 @@ def test_its_input_has_imagenet_s_mean_and_deviation_where_the_image_has():
 @torch.no_grad()
 def test_torchvision_s_features_and_logits_are_the_protocol_s(torchvision, literal):
     images = random_images(3, COLOUR)
-    features, logits = literal_inception(literal, literal_input(images).float())
+    features, logits = literal_inception(literal, literal_input(images))
     encoded = torchvision(images)
     assert features.std(0).mean() > 0.1  # the images' doing, not the weights' alone
     assert encoded.features.shape == (3, 2048)
     assert encoded.logits.shape == (3, 1000)
-    torch.testing.assert_close(encoded.features, features, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(encoded.logits, logits, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(encoded.features, features, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(encoded.logits, logits, rtol=1e-9, atol=1e-9)
 
 
 @torch.no_grad()
@@ -103,7 +103,7 @@ def test_transform_input_would_be_another_protocol(torchvision, literal):
     images = random_images(2, COLOUR)
     literal.transform_input = True
     try:
-        logits = literal(literal_input(images).float())
+        logits = literal(literal_input(images))
     finally:
         literal.transform_input = False
     assert (torchvision(images).logits - logits).abs().max() > 0.1
@@ -117,7 +117,7 @@ def test_grey_images_are_three_channels_alike(torchvision):
 def test_batches_change_no_features(torchvision):
     images = random_images(3, COLOUR)
     one_by_one = torch.cat([torchvision(image[None]).features for image in images])
-    torch.testing.assert_close(torchvision(images).features, one_by_one, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(torchvision(images).features, one_by_one, rtol=1e-9, atol=1e-9)
 
 
 @torch.no_grad()

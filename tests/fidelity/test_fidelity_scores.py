@@ -59,7 +59,7 @@ def test_scores_are_torch_fidelity_s(tmp_path):
         ("precision", "precision"),
         ("recall", "recall"),
     ):
-        assert scores[ours] == pytest.approx(expected[theirs], rel=1e-3, abs=1e-6), ours
+        assert scores[ours] == pytest.approx(expected[theirs], rel=1e-6, abs=1e-9), ours
     assert scores["inception_score"] > 1.05  # nothing above is trivial
     assert scores["frechet_distance"] > 0.01
     assert 0 < scores["precision"] < 1
@@ -71,7 +71,7 @@ def test_more_images_at_once_change_no_score(tmp_path):
     few, many = (scorer_of(tmp_path / "c.safetensors", batch_size=size)(images) for size in (3, 100))
     numbers = [name for name, value in few.items() if isinstance(value, float)]
     assert {name: few[name] for name in numbers} == pytest.approx(
-        {name: many[name] for name in numbers}, rel=1e-4
+        {name: many[name] for name in numbers}, rel=1e-9
     )
 
 
@@ -108,8 +108,8 @@ def test_the_inception_score_of_sure_and_even_predictions_is_the_number_of_class
 def test_numbers_never_stand_alone(tmp_path):
     scores = scorer_of(tmp_path / "c.safetensors")(random_images(70))
     stamps = {name: value for name, value in scores.items() if not isinstance(value, float)}
-    assert len(stamps.pop("weights")) == 16
     assert stamps == {
+        "weights": "trained here",
         "extractor": "classifier",
         "features": 10,
         "reference": "digits, test",

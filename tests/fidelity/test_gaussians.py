@@ -48,7 +48,7 @@ def test_it_is_torch_fidelity_s(count, dimension):
     theirs = fid_statistics_to_metric(
         fid_features_to_statistics(one), fid_features_to_statistics(other), verbose=False
     )
-    assert distance(fit_gaussian(one), fit_gaussian(other)) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-3)
+    assert distance(fit_gaussian(one), fit_gaussian(other)) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-6)
 
 
 def test_it_is_symmetric_and_nought_only_for_equals():

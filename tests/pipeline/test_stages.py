@@ -24,6 +24,7 @@ INTERFACE = {
     "src/regen/errors.py",
     "src/regen/stage.py",
     "src/regen/cache.py",
+    "src/regen/environment.py",
     "src/regen/data/catalog.py",
 }
 WITHOUT_EFFECT = {
@@ -77,13 +78,23 @@ def imports(nodes, root):
 
 
 def stage_nodes(cmd, root):
-    """Return the statements of the script that `cmd` runs: of its subcommands, only the one that it names."""
+    """Return the statements of the script that `cmd` runs: of its functions, where it has subcommands, only
+    the one that `cmd` names and those that this one uses.
+    """
     _, script, *arguments = cmd.split()
     body = ast.parse((root / script).read_text()).body
-    commands = [node for node in body if isinstance(node, ast.FunctionDef) and node.decorator_list]
-    others = [node for node in commands if node.name != arguments[0]]
-    assert not commands or len(others) == len(commands) - 1
-    return [node for node in body if node not in others]
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    if not any(node.decorator_list for node in functions.values()):
+        return body
+    found = [node for node in body if node not in functions.values()]
+    fresh = {arguments[0]}
+    assert functions[arguments[0]].decorator_list
+    while fresh:
+        found += [functions.pop(name) for name in sorted(fresh)]
+        fresh = {node.id for each in found for node in ast.walk(each) if isinstance(node, ast.Name)} & {
+            *functions
+        }
+    return found
 
 
 def modules(cmd, root):
@@ -135,6 +146,8 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
             artifacts.REPORT_PAGE,
             artifacts.REPORT_METRICS,
             artifacts.table_file("any").parent,
+            artifacts.REPORT_TIMINGS,
+            artifacts.REPORT_TIMINGS.with_suffix(".md"),
         },
     }
     for name in params.data.sets:
@@ -146,6 +159,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
                 artifacts.snapshots_file(run),
                 artifacts.history_file(run),
                 artifacts.scores_file(run, "training"),
+                artifacts.timing_file(run),
             },
             f"estimate_likelihood@{run}": {
                 artifacts.likelihoods_file(run),
@@ -166,6 +180,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
                 artifacts.snapshots_file(run),
                 artifacts.history_file(run),
                 artifacts.scores_file(run, "training"),
+                artifacts.timing_file(run),
             },
             f"draw_realnvp@{run}": {artifacts.figures_dir(run)},
         }
@@ -177,6 +192,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
                 artifacts.gan_history_file(run),
                 artifacts.evaluations_file(run),
                 artifacts.scores_file(run, "training"),
+                artifacts.timing_file(run),
             },
             f"draw_gan@{run}": {artifacts.figures_dir(run)},
         }
@@ -185,6 +201,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
             f"train_classifier@{data}": {
                 artifacts.classifier_file(data),
                 artifacts.scores_file(f"classifier-{data}", "training"),
+                artifacts.timing_file(f"classifier-{data}"),
             },
             f"measure_reference@{data}": {artifacts.reference_file(data)},
         }
