@@ -42,6 +42,7 @@ DRAWN = DRAWN_VAES | {
 }
 DRAWN_IMAGES = DRAWN - {"draw_dirac", "draw_flow", "draw_theory"}
 EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER
+COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER  # what is trained, and what is made of it
 CHECK, REPORT = {"check_params"}, {"write_report"}
 FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
 
@@ -89,6 +90,7 @@ def would_run(clone, stages):
         ("score.batch_size", 7, CHECK),
         ("theory.problems", 3, CHECK | THEORY | REPORT),
         ("data.sha256", {"mnist": "0" * 64}, CHECK | FETCHED | DRAWN_IMAGES | REPORT),
+        ("precision", "auto", CHECK | COMPUTED | REPORT),
         ("seed", 2, CHECK | {"sample_points"} | EVERY_RUN | REPORT),
     ],
 )
@@ -152,6 +154,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("flow/realnvp.py", REALNVP | SCORED | REPORT),
         ("flow/realnvp_figures.py", {"draw_realnvp@realnvp_mnist"} | REPORT),
         ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
+        ("training/device.py", CHECK | COMPUTED | THEORY | REPORT),
         ("training/loop.py", VAES | REALNVP | CLASSIFIER | REPORT),
         ("gan/losses.py", GAN | THEORY | REPORT),
         ("gan/figures.py", {"draw_gan@tiny_gan", "draw_gan_overview"} | REPORT),
@@ -164,6 +167,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("params.py", CHECK),
         ("sections/vae.py", CHECK),
         ("artifacts.py", set()),
+        ("environment.py", set()),
     ],
 )
 def test_code(reproduced, stages, module, expected):

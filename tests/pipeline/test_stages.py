@@ -78,22 +78,24 @@ def imports(nodes, root):
 
 
 def stage_nodes(cmd, root):
-    """Return the statements of the script that `cmd` runs: of its functions, where it has subcommands, only
-    the one that `cmd` names and those that this one uses.
+    """Return the statements of the script that `cmd` runs.
+
+    Of a script with subcommands these are the one that `cmd` names and, of the other functions, those that it
+    uses.
     """
     _, script, *arguments = cmd.split()
     body = ast.parse((root / script).read_text()).body
-    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-    if not any(node.decorator_list for node in functions.values()):
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    commands = {node.name: node for node in functions if node.decorator_list}
+    if not commands:
         return body
-    found = [node for node in body if node not in functions.values()]
-    fresh = {arguments[0]}
-    assert functions[arguments[0]].decorator_list
+    helpers = {node.name: node for node in functions if not node.decorator_list}
+    found = [node for node in body if node not in functions]
+    fresh = [commands[arguments[0]]]
     while fresh:
-        found += [functions.pop(name) for name in sorted(fresh)]
-        fresh = {node.id for each in found for node in ast.walk(each) if isinstance(node, ast.Name)} & {
-            *functions
-        }
+        found += fresh
+        names = {node.id for each in fresh for node in ast.walk(each) if isinstance(node, ast.Name)}
+        fresh = [helpers.pop(name) for name in names & {*helpers}]
     return found
 
 

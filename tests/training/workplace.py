@@ -1,5 +1,6 @@
 """A folder where a real stages/train_vae.py runs, is killed with SIGKILL, and is started again."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import torch
 import yaml
 
 import regen
-from regen.artifacts import history_file, scores_file, snapshots_file, weights_file
+from regen.artifacts import history_file, scores_file, snapshots_file, timing_file, weights_file
 from regen.data.images import SPLITS, Dataset, Images, write_dataset
 from regen.params import Params
 from regen.training.checkpoint import Checkpoint
@@ -27,7 +28,7 @@ PATIENCE = 120  # seconds
 def outputs(*seeds):
     """Return what the stage publishes, the first thing first."""
     weights = [weights_file(RUN, seed) for seed in seeds]
-    return [*weights, history_file(RUN), scores_file(RUN, "training"), snapshots_file(RUN)]
+    return [*weights, history_file(RUN), scores_file(RUN, "training"), snapshots_file(RUN), timing_file(RUN)]
 
 
 class Workplace:
@@ -97,9 +98,15 @@ class Workplace:
         return [path for path in self.checkpoints.glob("*/.state.pt.*") if path.stat().st_size]
 
     def published(self):
-        """Return the content of every file that the stages have made here, by its place."""
+        """Return the content of every file that the stages have made here, by its place.
+
+        Of how long it took, which is never the same twice, only what is told.
+        """
         made = [path for folder in ("models", "reports") for path in (self.root / folder).rglob("[!.]*.*")]
-        return {path.relative_to(self.root): path.read_bytes() for path in made}
+        content = {path.relative_to(self.root): path.read_bytes() for path in made}
+        if timing_file(RUN) in content:
+            content[timing_file(RUN)] = list(json.loads(content[timing_file(RUN)]))
+        return content
 
     def kill_when(self, moment):
         """Run until `moment()` holds while the process stands still; then kill it."""
