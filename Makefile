@@ -10,7 +10,7 @@ export BASE NAME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test check bench diff record schema lock clean
+.PHONY: help setup reproduce same test check bench diff record schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -34,6 +34,9 @@ reproduce: setup  ## run what params.yaml asks for and is not there yet: tables,
 
 test: setup  ## run the tests
 	pytest
+
+same: setup  ## whether other processors and thread counts leave the same bytes, at the pipeline's smallest
+	PYTHONPATH=tests python -m pipeline.same
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .

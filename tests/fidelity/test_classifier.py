@@ -128,9 +128,7 @@ def test_the_step_size_goes_up_and_down_to_nothing():
 
 @pytest.mark.parametrize("precision", ["auto", "float64", "float32", "tf32", "bfloat16"])
 def test_every_precision_trains(precision, request):
-    request.addfinalizer(
-        lambda: set_precision("float64", CPU)
-    )  # other modules' fixtures come before a test's
+    request.addfinalizer(lambda: set_precision("float64", CPU))  # for the fixtures of other modules
     set_precision(precision, CPU)
     images = labelled(random_images(64))
     network = build_classifier((1, 12, 12), 10, [4, 8])

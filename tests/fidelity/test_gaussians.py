@@ -41,14 +41,16 @@ def test_of_gaussian_features_it_nears_that_of_the_gaussians():
     assert distance(one, other) == pytest.approx(3 * 4 + 0 + 1 + 4, rel=0.02)
 
 
-@pytest.mark.parametrize(("count", "dimension"), [(50, 5), (300, 64), (20, 64)])
-def test_it_is_torch_fidelity_s(count, dimension):
-    """Also where there are fewer samples than features, and the covariances have no full rank."""
+@pytest.mark.parametrize(("count", "dimension", "error"), [(50, 5, 1e-9), (300, 64, 1e-9), (20, 64, 1e-6)])
+def test_it_is_torch_fidelity_s(count, dimension, error):
+    """Also where there are fewer samples than features: theirs then has square roots of rounding errors."""
     one, other = random_features(count, dimension, 1), random_features(count + 7, dimension, 2, 1.3, 0.2)
     theirs = fid_statistics_to_metric(
         fid_features_to_statistics(one), fid_features_to_statistics(other), verbose=False
     )
-    assert distance(fit_gaussian(one), fit_gaussian(other)) == pytest.approx(theirs[KEY_METRIC_FID], rel=1e-6)
+    assert distance(fit_gaussian(one), fit_gaussian(other)) == pytest.approx(
+        theirs[KEY_METRIC_FID], rel=error
+    )
 
 
 def test_it_is_symmetric_and_nought_only_for_equals():

@@ -21,7 +21,7 @@ from regen.fidelity.training import ClassifierLearner
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.sections import Conv
-from regen.training.device import autocast, place, plain
+from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations
 from regen.vae.training import VaeLearner
@@ -89,6 +89,9 @@ def compare(conv, x):
     exact = gradients(conv.double(), x.double())
     conv.float()
     for precision, error in ERRORS.items():
+        if precision == "bfloat16" and x.shape[-1] == 1:
+            continue  # oneDNN's AVX512_CORE kernels may give NaN there, in any layout: a run stops at it
+        set_precision(precision, CPU)
         with Watch(), autocast(precision, CPU):
             found = gradients(conv, plain(x))
         for one, other in zip(found, exact, strict=True):
@@ -161,6 +164,7 @@ LEARNERS = {
 def learn(name):
     """Take a step, or a few, of the learner of that name at all widths and in both precisions."""
     for width, precision in product(WIDTHS, ERRORS):
+        set_precision(precision, CPU)
         torch.manual_seed(width)
         with Watch():
             LEARNERS[name](width, precision)

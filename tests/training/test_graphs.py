@@ -85,7 +85,7 @@ def trained(run, wrap, steps):
     """Return the terms of all steps, and the parameters after them."""
     device = torch.device("cuda")
     networks = (place(network, device) for network in networks_of(run))
-    learner = GanLearner(run, *networks, autocast("float32", device))
+    learner = GanLearner(run, *networks, autocast("float64", device))
     step = wrap(learner.step)
     count = run.critic_steps * run.batch_size
     terms = [step(batch).clone() for batch in pixels_of(steps * count).to(device).split(count)]
