@@ -7,11 +7,13 @@ from regen.data.fetch import fetch_files
 from regen.data.mirrors import list_mirrors
 from regen.flow.targets import TARGETS, generate, load
 from regen.params import read_params
+from regen.training.device import set_up
 
 
 def sample_points() -> None:
     """Write the targets' points as `flow.source` of params.yaml says: generated, or files of the mirror."""
     params = read_params()
+    set_up("cpu", "float64")
     source = params.flow.source
     if source == "generated":
         points = generate(params.seed)

@@ -31,8 +31,8 @@ def planar(layers: int) -> None:
     points, about = artifacts.read_tensors(artifacts.points_file())
     runs = runs_of(layers, range(params.seed, params.seed + params.flow.seeds))
     settings = [params.flow.model_dump(exclude={"layers", "source"}), params.seed, params.precision]
-    sources = [*LIBRARY.glob("flow/*.py"), LIBRARY / "bijections.py", artifacts.points_file()]
-    checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, sources))
+    sources = [*LIBRARY.glob("flow/*.py"), *LIBRARY.glob("training/*.py"), LIBRARY / "bijections.py"]
+    checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, [artifacts.points_file(), *sources]))
     flows = train(runs, points, params.flow, checkpoint)
 
     artifacts.write_tensors(artifacts.planar_flows_file(layers), vars(flows))
@@ -45,7 +45,9 @@ def planar(layers: int) -> None:
 def maps() -> None:
     """Move normal samples by single planar maps, with the settings that the report tries."""
     from regen.flow.maps import map_points, table
+    from regen.training.device import set_up
 
+    set_up("cpu", "float64")
     mappings = map_points(read_params().seed)
     moved = {f"after-{i}": each.after for i, each in enumerate(mappings)}
     artifacts.write_tensors(artifacts.planar_maps_file(), {"before": mappings[0].before, **moved})
