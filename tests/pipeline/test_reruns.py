@@ -154,7 +154,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("flow/realnvp.py", REALNVP | SCORED | REPORT),
         ("flow/realnvp_figures.py", {"draw_realnvp@realnvp_mnist"} | REPORT),
         ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
-        ("training/device.py", CHECK | COMPUTED | THEORY | REPORT),
+        ("training/device.py", CHECK | COMPUTED | THEORY | MAPS | {"sample_points"} | REPORT),
         ("training/loop.py", VAES | REALNVP | CLASSIFIER | REPORT),
         ("gan/losses.py", GAN | THEORY | REPORT),
         ("gan/figures.py", {"draw_gan@tiny_gan", "draw_gan_overview"} | REPORT),
