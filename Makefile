@@ -10,7 +10,7 @@ export BASE NAME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce same test check bench diff record schema lock clean
+.PHONY: help setup reproduce same test numbers check bench diff record schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -37,6 +37,10 @@ test: setup  ## run the tests
 
 same: setup  ## whether other processors and thread counts leave the same bytes, at the pipeline's smallest
 	PYTHONPATH=tests python -m pipeline.same
+
+numbers: setup  ## the numerical tests as a processor with AVX2 but without AVX-512 runs them
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		pytest -m "not slow" tests/test_bijections.py tests/{dirac,fidelity,flow,gan,training,vae}
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .

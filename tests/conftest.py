@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ torch.set_default_dtype(torch.float64)  # for what test modules and their fixtur
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Small tensors gain nothing by more, and lose much where others are at work on the same cores."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(autouse=True)
