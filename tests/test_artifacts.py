@@ -247,6 +247,9 @@ def test_tables_come_back(tmp_path):
         (123456789.0, 123456789.0),  # a count
         (-123456789.0, -123456789.0),
         (1234567.5, 1.23457e6),  # none
+        (0.9996875, 0.999687),  # half-way: the last bit does not decide
+        (math.nextafter(0.9996875, 0), 0.999687),
+        (math.nextafter(0.9996875, 1), 0.999687),
         (1234567890.0, 1.23457e9),  # nor this
         (1234567890123, 1234567890123),
         (True, True),

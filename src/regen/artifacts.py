@@ -258,10 +258,14 @@ def read_snapshots(path: Path) -> dict[int, Tensor]:
 
 
 def rounded(value: object) -> object:
-    """Return `value` as it is published: a float to DIGITS significant digits, anything else as it is."""
+    """Return `value` as it is published: a float to DIGITS significant digits, anything else as it is.
+
+    It is rounded to twice as many first: what lies half-way between two numbers of DIGITS digits, as
+    1 - 1 / 3200 does, then goes the same way whatever the last bit is.
+    """
     if not isinstance(value, float) or (value.is_integer() and abs(value) < COUNTS):
         return value
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{float(f'{value:.{2 * DIGITS}g}'):.{DIGITS}g}")
 
 
 def at_most(error: float) -> float:

@@ -13,25 +13,30 @@ from regen.gan.learner import STATISTICS_SEED, _averaged
 from regen.gan.sampling import noise, sample, scale, to_pixels
 from regen.gan.schedule import Passes
 from regen.training.device import set_precision
+from regen.training.grid import on_grid
 
 SHAPE = (3, 16, 16)
 
 
 class Plain:
-    """A course's training loop: a graph for each player, torch's optimisers as they come."""
+    """A course's training loop: a graph for each player, torch's optimisers, weights on the grid."""
 
     def __init__(self, run, shape=SHAPE):
         self.run = run
         self.generator, self.critic = networks_of(run, shape)
         betas = tuple(map(float, run.betas))
-        self.opt_g = torch.optim.Adam(
-            self.generator.parameters(), lr=run.generator_learning_rate, betas=betas
+        self.opt_g = on_grid(
+            torch.optim.Adam(self.generator.parameters(), lr=run.generator_learning_rate, betas=betas),
+            self.generator,
         )
-        self.opt_c = torch.optim.Adam(
-            self.critic.parameters(),
-            lr=run.critic_learning_rate,
-            betas=betas,
-            weight_decay=run.critic_weight_decay,
+        self.opt_c = on_grid(
+            torch.optim.Adam(
+                self.critic.parameters(),
+                lr=run.critic_learning_rate,
+                betas=betas,
+                weight_decay=run.critic_weight_decay,
+            ),
+            self.critic,
         )
         self.ema = [value.clone() for value in self.generator.state_dict().values()]
 

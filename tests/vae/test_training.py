@@ -9,6 +9,7 @@ from regen.data.digits import embedded_digits
 from regen.errors import RunError
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
+from regen.training.grid import on_grid
 from regen.training.loop import Plan, fit
 from regen.vae.elbo import elbo
 from regen.vae.likelihood import estimate
@@ -44,7 +45,7 @@ def test_terms_are_means_over_the_images_and_add_up():
 def test_a_step_is_one_of_adam_on_the_negative_bound(planar_layers):
     ours, reference = (vae_of(gain=2.0, planar_layers=planar_layers) for _ in range(2))
     batch = random_images(9, 6)
-    optimizer = torch.optim.Adam(reference.parameters(), lr=SMALL.learning_rate)
+    optimizer = on_grid(torch.optim.Adam(reference.parameters(), lr=SMALL.learning_rate), reference)
     learner = learner_of(ours)
     for seed in range(3):
         torch.manual_seed(seed)

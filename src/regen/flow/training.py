@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.optim import Adam
 
 from regen.artifacts import at_most, metric
 from regen.flow.realnvp import RealNVP
 from regen.sections import RealNvpRun
+from regen.training.grid import on_grid
 from regen.training.loop import Fitted, Stateful
 
 EVALUATION_BATCH = 1000
@@ -25,7 +27,7 @@ class RealNvpLearner:
     def __init__(self, flow: RealNVP, run: RealNvpRun, valid: Tensor, autocast: torch.autocast) -> None:
         self.flow = flow
         self.run = run
-        self.optimizer = torch.optim.Adam(flow.parameters(), lr=run.learning_rate, fused=True)
+        self.optimizer = on_grid(Adam(flow.parameters(), lr=run.learning_rate, fused=True), flow)
         self.valid = valid
         self.autocast = autocast
         generator = torch.Generator().manual_seed(0)  # the noise of what is shown, alike in all runs

@@ -15,6 +15,7 @@ from regen.gan.losses import OBJECTIVES, between, gp, has_batch_norm, r1, values
 from regen.gan.sampling import SNAPSHOT_IMAGES, SNAPSHOT_SEED, device_of, noise, sample, scale
 from regen.sections.gan import GanRun
 from regen.training.device import cast
+from regen.training.grid import on_grid
 from regen.training.loop import Stateful
 
 STATISTICS_SEED = 2_718_281_828
@@ -41,9 +42,12 @@ class GanLearner:
         self.critic_parameters = list(critic.parameters())
         b1, b2 = map(float, run.betas)  # Adam takes no int
         adam = partial(Adam, betas=(b1, b2), fused=True, capturable=self.device.type == "cuda")
-        self.generator_optimizer = adam(self.generator_parameters, run.generator_learning_rate)
-        self.critic_optimizer = adam(
-            self.critic_parameters, run.critic_learning_rate, weight_decay=run.critic_weight_decay
+        self.generator_optimizer = on_grid(
+            adam(self.generator_parameters, run.generator_learning_rate), generator
+        )
+        self.critic_optimizer = on_grid(
+            adam(self.critic_parameters, run.critic_learning_rate, weight_decay=run.critic_weight_decay),
+            critic,
         )
         self.average = deepcopy(generator) if run.ema else generator
         # not AveragedModel, which asks the device for its counter at every step and waits for the answer; it

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.optim import Adam
 
 from regen.artifacts import metric
 from regen.sections import VaeRun
+from regen.training.grid import on_grid
 from regen.training.loop import Stateful
 from regen.vae.elbo import Elbo, elbo
 from regen.vae.networks import VAE
@@ -26,7 +28,7 @@ class VaeLearner:
         self.vae = vae
         generator = torch.Generator().manual_seed(0)  # the codes of what is shown, alike in all runs
         self.codes = torch.randn(SNAPSHOT_IMAGES, vae.latent, generator=generator).to(valid.device)
-        self.optimizer = torch.optim.Adam(vae.parameters(), lr=run.learning_rate, fused=True)
+        self.optimizer = on_grid(Adam(vae.parameters(), lr=run.learning_rate, fused=True), vae)
         self.valid = valid
         self.autocast = autocast
 
