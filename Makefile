@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BASE ?= main
+JOBS ?= 0
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -27,9 +28,8 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 
 setup: $(BIN)/.ready  ## install everything into .venv
 
-reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, reports/README.md
-	python stages/check_params.py
-	dvc repro
+reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, reports/README.md; JOBS at a time
+	regen run --jobs $(JOBS)
 	@echo "The results: reports/README.md"
 
 test: setup  ## run the tests

@@ -1,0 +1,1 @@
+"""Which stages are stale, by DVC's own records, and their runs side by side."""

@@ -1,0 +1,119 @@
+"""The command `regen`: run what is stale, several stages at a time, or say what that is."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import time
+from typing import Annotated
+
+import typer
+from dvc.stage import Stage
+from tqdm import tqdm
+
+from regen.errors import InputError, RunError
+from regen.pipeline.engine import Engine, Outcome, Stopped
+from regen.pipeline.graph import is_stale, locked_graph
+from regen.pipeline.machine import default_jobs, threads_of
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
+
+Targets = Annotated[
+    list[str] | None, typer.Argument(help="Stages: train_vae@l100, or train_vae for all of its runs.")
+]
+
+
+@app.command()
+def run(
+    targets: Targets = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Stages at a time; 0: as cores and memory allow.")] = 0,
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-S", "--set-param", metavar="KEY=VALUE", help="Change params.yaml; saved as an experiment."
+        ),
+    ] = None,
+) -> None:
+    """Bring TARGETS, or all, up to date, as `dvc repro` does, but several stages at a time."""
+    from regen.params import read_params
+
+    if set_param:
+        _override(set_param)
+    read_params()  # a mistake costs one line and no work
+    began = time.monotonic()
+    jobs = jobs or default_jobs()
+    with locked_graph() as graph:
+        outcome = Engine(graph, jobs, threads_of(jobs), tqdm.write).run(graph.selected(targets or []))
+    for line in summary(outcome, time.monotonic() - began):
+        print(line)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+    if set_param:
+        _save_experiment()
+
+
+@app.command()
+def status(targets: Targets = None) -> None:
+    """List the stages that `regen run` would run; those that only wait for one of them are marked."""
+    with locked_graph() as graph:
+        stale: set[Stage] = set()
+        for stage in graph.selected(targets or []):
+            waits = graph.stages_needed(stage) & stale
+            if waits or is_stale(stage):
+                stale.add(stage)
+                print(f"{stage.addressing}{' (after the above)' if waits else ''}")
+    if not stale:
+        print("up to date")
+
+
+def summary(outcome: Outcome, seconds: float) -> list[str]:
+    """Lines for the end of a run: what was done, then each failure."""
+    counts = {
+        "ran": len(outcome.ran),
+        "from the run-cache": len(outcome.restored),
+        "up to date": len(outcome.current),
+        "failed": len(outcome.failed),
+        "not run for want of those": len(outcome.skipped),
+    }
+    text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return [f"stages: {text or 'none'}; {seconds:.1f} s", *(f"FAILED {each}" for each in outcome.failed)]
+
+
+def _override(changes: list[str]) -> None:
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    try:
+        apply_overrides("params.yaml", changes)
+    except (DvcException, ValueError) as error:
+        raise InputError(
+            f"params.yaml: {' '.join(changes)!r}: {error}; allowed: KEY=VALUE of a key there"
+        ) from None
+
+
+def _save_experiment() -> None:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(".") as repo:
+            name = repo.experiments.get_exact_name([repo.experiments.save()])
+        print(f"experiment: {next(iter(name.values()))}")
+    except DvcException as error:
+        raise RunError(f"params.yaml: results are there, but no experiment was saved: {error}") from None
+
+
+def main() -> None:
+    """Entry point: errors as one line and an exit code."""
+    gc.set_threshold(50_000)  # of 700: DVC's imports make no garbage worth a look
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    try:
+        app()
+    except (InputError, RunError, Stopped) as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
