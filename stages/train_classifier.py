@@ -1,10 +1,7 @@
 """Train the classifier of one labelled data set: python stages/train_classifier.py mnist."""
 
-from pathlib import Path
-
 import torch
 
-import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.environment import timing
@@ -13,15 +10,9 @@ from regen.fidelity.classifier import build_classifier, save_classifier
 from regen.fidelity.training import ClassifierLearner, check_labels, on_device, summary
 from regen.mistakes import suggest
 from regen.params import read_params
-from regen.training.checkpoint import Checkpoint, fingerprint
+from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
 from regen.training.loop import Plan, fit
-
-LIBRARY = Path(regen.__path__[0])
-SOURCES = [
-    *LIBRARY.glob("training/*.py"),
-    *(LIBRARY / f"fidelity/{name}.py" for name in ("classifier", "training")),
-]
 
 
 def train_classifier(data: str) -> None:
@@ -52,7 +43,8 @@ def train_classifier(data: str) -> None:
         (),
     )
     key = fingerprint(
-        [settings.model_dump(), params.seed, str(device), params.precision], [data_file, *SOURCES]
+        [settings.model_dump(), params.seed, str(device), params.precision],
+        [data_file, *sources("train_classifier")],
     )
     checkpoint = Checkpoint.of(f"classifier-{data}", key)
     fitted = fit(learner, learner.rows, plan, checkpoint)

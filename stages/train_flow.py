@@ -1,16 +1,11 @@
 """Train flows of params.yaml: python stages/train_flow.py realnvp realnvp_mnist, ... planar 8."""
 
-from pathlib import Path
-
 import typer
 
-import regen
 from regen import artifacts, stage
 from regen.errors import InputError
 from regen.params import read_params
-from regen.training.checkpoint import Checkpoint, fingerprint
-
-LIBRARY = Path(regen.__path__[0])
+from regen.training.checkpoint import Checkpoint, fingerprint, sources
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -31,8 +26,8 @@ def planar(layers: int) -> None:
     points, about = artifacts.read_tensors(artifacts.points_file())
     runs = runs_of(layers, range(params.seed, params.seed + params.flow.seeds))
     settings = [params.flow.model_dump(exclude={"layers", "source"}), params.seed, params.precision]
-    sources = [*LIBRARY.glob("flow/*.py"), *LIBRARY.glob("training/*.py"), LIBRARY / "bijections.py"]
-    checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, [artifacts.points_file(), *sources]))
+    files = [artifacts.points_file(), *sources("train_planar")]
+    checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, files))
     flows = train(runs, points, params.flow, checkpoint)
 
     artifacts.write_tensors(artifacts.planar_flows_file(layers), vars(flows))
@@ -77,8 +72,7 @@ def realnvp(name: str) -> None:
     flow = build_realnvp(name, run, tuple(splits["train"].pixels.shape[1:])).to(device)
     learner = RealNvpLearner(flow, run, valid, autocast(params.precision, device))
     settings = [run.model_dump(), params.seed, str(device), params.precision]
-    sources = [*LIBRARY.glob("training/*.py"), *LIBRARY.glob("flow/*.py"), LIBRARY / "bijections.py"]
-    checkpoint = Checkpoint.of(name, fingerprint(settings, [data_file, *sources]))
+    checkpoint = Checkpoint.of(name, fingerprint(settings, [data_file, *sources("train_realnvp")]))
     plan = Plan(
         name,
         run.epochs,

@@ -1,11 +1,9 @@
 """Train one GAN of params.yaml: python stages/train_gan.py cifar10_jsd_1."""
 
 from functools import partial
-from pathlib import Path
 
 import torch
 
-import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.environment import timing
@@ -14,13 +12,9 @@ from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Schedule
 from regen.gan.training import Scoring, evaluations, history, summary, train
 from regen.params import read_params
-from regen.training.checkpoint import Checkpoint, fingerprint
+from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
 from regen.training.graphs import Recorded
-
-LIBRARY = Path(regen.__path__[0])
-ROOM = [path for path in LIBRARY.glob("gan/*.py") if "figures" not in path.name]
-SOURCES = [*ROOM, *LIBRARY.glob("training/*.py")]
 
 
 def train_gan(name: str) -> None:
@@ -35,7 +29,7 @@ def train_gan(name: str) -> None:
     shape = tuple(data.shape[1:])
 
     settings = [run.model_dump(), params.seed, str(device), params.precision]
-    files = [data_file, *SOURCES]
+    files = [data_file, *sources("train_gan")]
     scoring = None
     if run.evaluate_every:
         from regen.fidelity.scores import load_scorer  # takes seconds to import
@@ -43,7 +37,7 @@ def train_gan(name: str) -> None:
         scorer = partial(load_scorer(params.score, run.data, device), full=False)
         scoring = Scoring(scorer, params.score.samples)
         settings.append(params.score.model_dump(include={"extractor", "samples", "splits", "weights"}))
-        files += [artifacts.reference_file(run.data), *LIBRARY.glob("fidelity/*.py")]
+        files.append(artifacts.reference_file(run.data))
 
     torch.manual_seed(params.seed)
     generator, critic = (place(build(run, shape), device) for build in (build_generator, build_critic))

@@ -1,25 +1,18 @@
 """Train one VAE of params.yaml, once with each of its seeds: python stages/train_vae.py l100."""
 
-from pathlib import Path
-
 import pandas as pd
 import torch
 
-import regen
 from regen import artifacts, stage
 from regen.data.images import read_dataset
 from regen.environment import timing
 from regen.params import read_params
-from regen.training.checkpoint import Checkpoint, fingerprint
+from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
 from regen.vae.observations import held_out, observations
 from regen.vae.training import VaeLearner, summary
-
-LIBRARY = Path(regen.__path__[0])
-ROOM = [path for path in LIBRARY.glob("vae/*.py") if "figures" not in path.name]
-SOURCES = [*ROOM, *LIBRARY.glob("training/*.py"), LIBRARY / "bijections.py"]
 
 
 def train_vae(name: str) -> None:
@@ -33,7 +26,7 @@ def train_vae(name: str) -> None:
     train, valid = (observations(images, run.binarize).to(device) for images in shown)
 
     settings = run.model_dump(exclude={"seeds"})
-    key = fingerprint([settings, str(device), params.precision], [data_file, *SOURCES])
+    key = fingerprint([settings, str(device), params.precision], [data_file, *sources("train_vae")])
     vaes, fits, checkpoints = {}, {}, []
     for seed in params.vae_seeds(name):
         torch.manual_seed(seed)

@@ -1,13 +1,16 @@
+import contextlib
 import json
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from regen.errors import InputError, RunError
-from regen.training.checkpoint import Checkpoint, fingerprint, rng_state, set_rng_state
+from regen.training.checkpoint import Checkpoint, fingerprint, rng_state, set_rng_state, sources
 
+REPO = Path(__file__).parents[2]
 STATE = {
     "parts": {
         "model": {"weight": torch.arange(5000.0)},
@@ -231,3 +234,25 @@ def test_a_fingerprint_changes_with_torch(files, monkeypatch):
     key = fingerprint(SETTINGS, files)
     monkeypatch.setattr(torch, "__version__", "3.0.0")
     assert fingerprint(SETTINGS, files) != key
+
+
+def test_a_checkpoint_depends_on_the_code_of_its_stage(tmp_path):
+    (tmp_path / "src/room/sub").mkdir(parents=True)
+    for name in ("one.py", "two.py", "sub/three.py", "text.txt"):
+        (tmp_path / "src/room" / name).touch()
+    deps = ["data/${key}.safetensors", "stages/train.py", "src/room", "src/alone.py"]
+    stages = {"train": {"foreach": "${runs}", "do": {"deps": deps}}, "plain": {"deps": ["src/alone.py"]}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    with contextlib.chdir(tmp_path):
+        room = {f"src/room/{name}" for name in ("one.py", "two.py", "sub/three.py")}
+        assert {*map(str, sources("train"))} == room | {"stages/train.py", "src/alone.py"}
+        assert {*map(str, sources("plain"))} == {"src/alone.py"}
+        with pytest.raises(InputError, match="no stage 'other'"):
+            sources("other")
+
+
+def test_no_checkpoint_depends_on_what_is_measured_after_training():
+    with contextlib.chdir(REPO):
+        code = {*map(str, sources("train_vae"))}
+    assert "src/regen/vae/networks.py" in code
+    assert "src/regen/vae/likelihood.py" not in code

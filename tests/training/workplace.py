@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 import yaml
 
-import regen
 from regen.artifacts import history_file, scores_file, snapshots_file, timing_file, weights_file
 from regen.data.images import SPLITS, Dataset, Images, write_dataset
 from regen.params import Params
@@ -52,19 +51,21 @@ class Workplace:
         content["likelihood"]["importance_samples"] = 5
         self.params = Params.model_validate(content)
         # a copy of the sources: checkpoints are kept by their content, and someone may be at work on them
-        for folder in (Path(regen.__path__[0]), REPO / "stages"):
-            shutil.copytree(folder, root / "code" / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in (REPO / "src/regen", REPO / "stages"):
+            target = root / folder.relative_to(REPO)
+            shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPO / "dvc.yaml", root)
         (root / "params.yaml").write_text(yaml.safe_dump(content))
         write_dataset(root / "data" / "digits.safetensors", noise(train=120, valid=10, test=10))
 
     def start(self, stage="train_vae"):
         environment = os.environ | {
             "REGEN_CACHE": str(self.root / "cache"),
-            "PYTHONPATH": str(self.root / "code"),
+            "PYTHONPATH": str(self.root / "src"),
             "OMP_NUM_THREADS": "1",  # more would wait for each other where others are at work too
         }
         return subprocess.Popen(
-            [sys.executable, f"code/stages/{stage}.py", RUN],
+            [sys.executable, f"stages/{stage}.py", RUN],
             cwd=self.root,
             env=environment,
             stdout=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from regen.artifacts import atomic_path
 from regen.cache import cache_dir
@@ -28,6 +29,20 @@ def fingerprint(settings: Any, files: Iterable[Path]) -> str:
     for path in sorted(files):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def sources(stage: str, pipeline: Path = Path("dvc.yaml")) -> list[Path]:
+    """Files of code that `stage` of dvc.yaml depends on, and a checkpoint of it, too.
+
+    Raises:
+        InputError: `pipeline` is not there, or has no such stage.
+    """
+    try:
+        entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{pipeline}: no stage {stage!r} ({error}); run stages in the repository") from None
+    code = [Path(dep) for dep in entry.get("do", entry)["deps"] if dep.startswith(("src/", "stages/"))]
+    return [file for path in code for file in (path.rglob("*.py") if path.is_dir() else [path])]
 
 
 def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
