@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-from benchmarks import dirac, fidelity, figures, flow, gan, imagenette, vae, vae_images
-from benchmarks.timing import HEADING, Timing, compare
+from benchmarks import dirac, fidelity, figures, flow, gan, imagenette, pipeline, vae, vae_images
+from benchmarks.timing import HEADING
 from regen.environment import environment
 from regen.training.device import select_device
-
-ROOT = Path(__file__).parent.parent
-
-
-def measure_nothing() -> list[Timing]:
-    """Time `dvc repro` where everything is up to date; the warm-up brings it there."""
-
-    def repro() -> None:
-        subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], cwd=ROOT, check=True)
-
-    return [compare("`dvc repro` with nothing to do", repro, None, target="3 s")]
 
 
 def main() -> None:
@@ -39,7 +24,7 @@ def main() -> None:
         flow.measure,
         gan.measure,
         fidelity.measure,
-        measure_nothing,
+        pipeline.measure,
     ):
         for timing in measure():
             print(timing.row(), flush=True)
