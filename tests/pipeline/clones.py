@@ -55,6 +55,10 @@ class Clone:
         """Run `dvc ARGS`."""
         return self.run(sys.executable, "-m", "dvc", *args, code=code)
 
+    def regen(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run `regen ARGS`."""
+        return self.python("-m", "regen.pipeline.cli", *args, code=code)
+
     def ran(self, *args: str) -> set[str]:
         """Run `dvc ARGS` and return the stages that it ran."""
         return set(re.findall(r"^Running stage '(.*)':$", self.dvc(*args).stdout, re.MULTILINE))
@@ -179,6 +183,7 @@ def environment(root: Path) -> dict[str, str]:
             "PYTHONPATH": "src",  # relative: the clone's own code, and in a copy of the clone the copy's
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
             "OMP_NUM_THREADS": "1",
+            "REGEN_THREADS": "1",
         }
     )
 

@@ -17,8 +17,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="session")
 def reproduced(clone: Clone) -> Clone:
-    """Return the clone after one `dvc repro` from nothing, with everything committed."""
-    clone.dvc("repro")
+    """Return the clone after one `regen run` from nothing, with everything committed."""
+    clone.regen("run")
     clone.git("add", "--all")
     clone.git("commit", "--quiet", "--message=Reproduce")
     return clone

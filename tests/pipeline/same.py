@@ -25,10 +25,10 @@ AVX2 = {
 CONDITIONS = {
     "as is": {},
     "AVX2": AVX2,
-    "AVX2, 2 threads": AVX2 | {"OMP_NUM_THREADS": "2"},
+    "AVX2, 2 threads": AVX2 | {"REGEN_THREADS": "2"},
     "SSE4.1, torch's default": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
-    "2 threads": {"OMP_NUM_THREADS": "2"},
-    "4 threads": {"OMP_NUM_THREADS": "4"},
+    "2 threads": {"REGEN_THREADS": "2"},
+    "4 threads": {"REGEN_THREADS": "4"},
 }
 """What each run has in its environment beside one thread; NumPy warns of features that it lacks anyway."""
 
@@ -36,7 +36,12 @@ CONDITIONS = {
 def reproduce(clone: Clone, condition: dict[str, str]) -> dict[str, bytes]:
     """Run the pipeline in `clone`, in that environment; return what git would keep of its reports."""
     there = replace(clone, env=clone.env | condition)
-    there.dvc("repro")
+    there.regen("run")
+    return reports(there)
+
+
+def reports(there: Clone) -> dict[str, bytes]:
+    """Return what git would keep of the reports, by name."""
     listed = there.git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "reports")
     return {name: (there.root / name).read_bytes() for name in sorted(filter(None, listed.split("\0")))}
 

@@ -61,10 +61,6 @@ STAGES = ["first", "last@left", "last@right", "left", "right"]
 class Toy(Clone):
     """A pipeline of five stages that take no time: `first`, then `left` and `right`, then one after each."""
 
-    def regen(self, *args, code=0):
-        """Run `regen ARGS` to its end."""
-        return self.python("-m", "regen.pipeline.cli", *args, code=code)
-
     def begin(self, *args):
         """Run `regen ARGS`, in a process group of its own; return without waiting."""
         command = [sys.executable, "-m", "regen.pipeline.cli", *args]

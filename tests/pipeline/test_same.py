@@ -1,19 +1,23 @@
 """The same numbers on every processor, as far as one can play others."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.clones import make_clone
-from pipeline.same import AVX2, difference, differences, reproduce
+from pipeline.same import AVX2, difference, differences, reports
 
 pytestmark = pytest.mark.slow
 
 TRACKED = ("ls-files", "-z", "--cached", "reports")
 
 
-def test_another_processor_and_more_threads_leave_the_same_bytes(reproduced, tmp_path):
-    """Weights too, also of GANs and planar posteriors, which magnify any difference most."""
+def test_another_processor_more_threads_and_plain_dvc_leave_the_same_bytes(reproduced, tmp_path):
+    """Against the engine's: weights too, and all that dvc.lock says but of how long things took."""
     other = make_clone(tmp_path)
-    there = reproduce(other, AVX2 | {"OMP_NUM_THREADS": "2"})
+    other = replace(other, env=other.env | AVX2 | {"OMP_NUM_THREADS": "2"})
+    other.dvc("repro")
+    there = reports(other)
     listed = reproduced.git(*TRACKED).split("\0")
     here = {name: (reproduced.root / name).read_bytes() for name in filter(None, listed)}
     assert len(here) > 50
@@ -21,6 +25,13 @@ def test_another_processor_and_more_threads_leave_the_same_bytes(reproduced, tmp
     for run in ("tiny_gan", "small", "l100", "realnvp_mnist"):
         name = f"models/{run}/weights/seed-1.safetensors"
         assert (other.root / name).read_bytes() == (reproduced.root / name).read_bytes(), run
+    assert untimed_lock(other) == untimed_lock(reproduced)
+
+
+def untimed_lock(clone):
+    """Return dvc.lock, the entries of files with timings left out."""
+    lines = (clone.root / "dvc.lock").read_text().split("- path: ")
+    return [entry for entry in lines if not entry.startswith(("models/timings", "reports/timings."))]
 
 
 @pytest.mark.parametrize(
