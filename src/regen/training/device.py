@@ -67,13 +67,12 @@ def set_up(name: str, precision: str) -> torch.device:
 
 
 def fix_code_paths() -> None:
-    """Have all x86 processors since 2013 add up in the same order, on one thread: to the same last bit.
+    """Have processors of one make add up in the same order, for so many threads: to the same last bit.
 
     Differences in the last bit do not grow (see `regen.training.grid`), but weights with no difference have
-    equal hashes, too. torch and MKL read these variables at their first operation; what they were set to
-    before, and how many cores there are, changes no bit.
+    equal hashes, too. torch and MKL read these variables at their first operation, and what they were set to
+    before changes no bit.
     """
-    torch.set_num_threads(1)
     if torch.cpu._is_avx2_supported():
         os.environ.update(CODE_PATHS)
 
