@@ -55,7 +55,7 @@ if what != "nothing":
     target.write_text(source.read_text() + target.name)
 print("done")
 """
-STAGES = ["first", "last@left", "last@right", "left", "right"]
+DEPENDS_ON_NOTHING = "deps: [nothing.txt]\n    outs: [left.txt]"
 
 
 class Toy(Clone):
@@ -257,6 +257,16 @@ def test_mistakes_cost_a_line_and_no_work(toy, args, line):
     assert told.stderr.startswith(line)
     assert told.stderr.count("\n") == 1
     assert not (toy.root / "first.txt").exists()
+    assert toy.git("status", "--porcelain", "params.yaml") == ""
+
+
+def test_an_input_that_is_gone_fails_its_stage_alone(toy):
+    with toy.edited(
+        "dvc.yaml", "deps: [first.txt, stages/copy.py]\n    outs: [left.txt]", DEPENDS_ON_NOTHING
+    ):
+        told = toy.regen("run", code=1).stdout
+    assert "stages: 3 ran, 1 failed, 1 not run for want of those" in told
+    assert "FAILED left: exit code 1: " in told
 
 
 def test_changed_params_are_saved_as_an_experiment(toy):

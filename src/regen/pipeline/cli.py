@@ -6,7 +6,11 @@ import gc
 import logging
 import sys
 import time
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from dvc.stage import Stage
@@ -38,13 +42,17 @@ def run(
     """Bring TARGETS, or all, up to date, as `dvc repro` does, but several stages at a time."""
     from regen.params import read_params
 
-    if set_param:
-        _override(set_param)
-    read_params()  # a mistake costs one line and no work
+    with unchanged_by_mistakes(Path("params.yaml")):
+        if set_param:
+            _override(set_param)
+        read_params()  # a mistake costs one line and no work
     began = time.monotonic()
     jobs = jobs or default_jobs()
     with locked_graph() as graph:
-        outcome = Engine(graph, jobs, threads_of(jobs), tqdm.write).run(graph.selected(targets or []))
+        stages = graph.selected(targets or [])
+        with tqdm(total=len(stages), unit="stage", disable=None) as bar:  # only on a terminal
+            engine = Engine(graph, jobs, threads_of(jobs), bar.write, partial(show, bar))
+            outcome = engine.run(stages)
     for line in summary(outcome, time.monotonic() - began):
         print(line)
     if outcome.exit_code:
@@ -67,6 +75,13 @@ def status(targets: Targets = None) -> None:
         print("up to date")
 
 
+def show(bar: tqdm[Any], engine: Engine) -> None:
+    """Bring the bar up to date: what is done, and what runs, with its seconds."""
+    bar.n = len(engine.done) + len(engine.lost)
+    running = (f"{stage.addressing} {child.seconds:.0f} s" for stage, child in engine.running.items())
+    bar.set_postfix_str(", ".join(running))
+
+
 def summary(outcome: Outcome, seconds: float) -> list[str]:
     """Lines for the end of a run: what was done, then each failure."""
     counts = {
@@ -78,6 +93,18 @@ def summary(outcome: Outcome, seconds: float) -> list[str]:
     }
     text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return [f"stages: {text or 'none'}; {seconds:.1f} s", *(f"FAILED {each}" for each in outcome.failed)]
+
+
+@contextmanager
+def unchanged_by_mistakes(path: Path) -> Iterator[None]:
+    """Put a file back as it was where the block raises an InputError."""
+    before = path.read_bytes() if path.exists() else b""
+    try:
+        yield
+    except InputError:
+        if before:
+            path.write_bytes(before)
+        raise
 
 
 def _override(changes: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +12,11 @@ from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
 from regen.pipeline.children import Child, server, start, stop, wait_for_any
-from regen.pipeline.graph import Graph, is_stale, record, restored, sort_lock
+from regen.pipeline.graph import Graph, is_stale, line_of, record, restored, sort_lock
 
 LOGS = Path(".dvc/tmp/regen")
 """Where each stage's output goes: out of git, with the clone."""
 TICK = 0.5  # seconds between two looks at what runs
-
-log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):  # noqa: N818 (as SystemExit)
@@ -63,17 +60,24 @@ class Outcome:
         return max((failure.exit_code for failure in self.failed), default=0)
 
 
-Report = Callable[[str], None]
-
-
 class Engine:
     """`jobs` children at a time, `threads` threads each, over the stages of a graph."""
 
-    def __init__(self, graph: Graph, jobs: int, threads: int, report: Report) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        jobs: int,
+        threads: int,
+        report: Callable[[str], None],
+        watch: Callable[[Engine], None] = lambda _: None,
+    ) -> None:
         self.graph = graph
         self.jobs = jobs
         self.threads = threads
         self.report = report
+        """Told each event, in a line."""
+        self.watch = watch
+        """Called every TICK seconds."""
         self.context = server()
         self.outcome = Outcome()
         self.running: dict[Stage, Child] = {}
@@ -95,6 +99,7 @@ class Engine:
                 while waiting or self.running:
                     waiting = self._start_ready(waiting)
                     self._collect()
+                    self.watch(self)
                     if signals:
                         raise Stopped(signals[0])
             finally:
@@ -110,7 +115,10 @@ class Engine:
                 self.lost.add(stage)
                 self.outcome.skipped.append(stage.addressing)
             elif len(self.running) < self.jobs and needs <= self.done:
-                self._bring_up_to_date(stage)
+                try:
+                    self._bring_up_to_date(stage)
+                except (DvcException, OSError) as error:  # an input that is gone, a disk that is full
+                    self._fail(stage, 1, line_of(error), LOGS / f"{stage.addressing}.log")
             else:
                 rest.append(stage)
         return rest
@@ -139,25 +147,24 @@ class Engine:
             if child.exit_code is None:
                 continue
             del self.running[stage]
-            if child.exit_code or not self._recorded(stage, child):
-                self.lost.add(stage)
-            else:
-                self.done.add(stage)
             if child.exit_code:
-                self._fail(stage, child.exit_code, child.last_line(), child)
+                self._fail(stage, child.exit_code, child.last_line(), child.log)
+            else:
+                self._record(stage, child)
 
-    def _recorded(self, stage: Stage, child: Child) -> bool:
+    def _record(self, stage: Stage, child: Child) -> None:
         try:
             record([stage])
         except (DvcException, OSError) as error:  # an output that is not there, a disk that is full
-            self._fail(stage, 1, " ".join(str(error).split()), child)
-            return False
+            self._fail(stage, 1, line_of(error), child.log)
+            return
+        self.done.add(stage)
         self.outcome.ran[stage.addressing] = child.seconds
         self._tell(f"{stage.addressing}: {child.seconds:.1f} s")
-        return True
 
-    def _fail(self, stage: Stage, code: int, reason: str, child: Child) -> None:
-        failure = Failure(stage.addressing, code, reason, child.log)
+    def _fail(self, stage: Stage, code: int, reason: str, log: Path) -> None:
+        self.lost.add(stage)
+        failure = Failure(stage.addressing, code, reason, log)
         self.outcome.failed.append(failure)
         self._tell(f"FAILED {failure}")
 
@@ -169,7 +176,7 @@ class Engine:
         finished = [(stage, child) for stage, child in self.running.items() if child.exit_code == 0]
         stop([child for child in self.running.values() if child.exit_code is None])
         for stage, child in finished:
-            self._recorded(stage, child)
+            self._record(stage, child)
         if self.outcome.ran or self.outcome.restored:
             sort_lock(self.graph.selected([]))
 

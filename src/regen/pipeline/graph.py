@@ -79,9 +79,9 @@ def locked_graph() -> Iterator[Graph]:
             _remove_half_a_list(Path(repo.tmp_dir) / RWLOCK_FILE)
             yield Graph(repo, repo.index.graph)
     except LockError as error:
-        raise RunError(f".dvc/tmp/lock: held by another DVC or regen process ({_line(error)})") from None
+        raise RunError(f".dvc/tmp/lock: held by another DVC or regen process ({line_of(error)})") from None
     except DvcException as error:
-        raise InputError(f"dvc.yaml: {_line(error)}") from error
+        raise InputError(f"dvc.yaml: {line_of(error)}") from error
 
 
 def _remove_half_a_list(path: Path) -> None:
@@ -93,7 +93,8 @@ def _remove_half_a_list(path: Path) -> None:
         path.unlink()
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """Message of an error, on one line."""
     return " ".join(str(error).split())
 
 
