@@ -29,6 +29,8 @@ RUNS = {"vae": "uva_z2", "gan": "vu_gan", "realnvp": "realnvp_mnist"}
 @pytest.fixture
 def stage(monkeypatch, tmp_path, capsys):
     """Return a function that runs a stage and returns its exit code and stderr."""
+    for name in ("dvc.yaml", "src", "stages"):  # what a checkpoint depends on
+        (tmp_path / name).symlink_to(REPO / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REGEN_CACHE", str(tmp_path / "cache"))
     score = SETTINGS.model_copy(update={"runs": dict.fromkeys(RUNS.values(), "digits")})
