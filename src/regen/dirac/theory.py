@@ -38,6 +38,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regen.artifacts import rounded
 from regen.dirac.game import Array, Configuration
 
 ONE = 1e-9
@@ -97,7 +98,7 @@ def eigenvalues_text(linearisation: Linearisation) -> str:
     texts = []
     for value in linearisation.eigenvalues:
         if value.imag == 0:
-            texts.append(f"{value.real:.6g}")
+            texts.append(f"{rounded(value.real):.6g}")
         elif value.imag > 0:
-            texts.append(f"{value.real:.6g} +- {value.imag:.6g}i")
+            texts.append(f"{rounded(value.real):.6g} +- {rounded(value.imag):.6g}i")
     return ", ".join(texts)
