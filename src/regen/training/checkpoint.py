@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from regen.artifacts import atomic_path
 from regen.cache import cache_dir
 from regen.errors import InputError, RunError
+from regen.yaml_files import read_yaml
 
 
 def fingerprint(settings: Any, files: Iterable[Path]) -> str:
@@ -31,16 +31,16 @@ def fingerprint(settings: Any, files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def sources(stage: str, pipeline: Path = Path("dvc.yaml")) -> list[Path]:
+def sources(stage: str) -> list[Path]:
     """Files of code that `stage` of dvc.yaml depends on, and a checkpoint of it, too.
 
     Raises:
-        InputError: `pipeline` is not there, or has no such stage.
+        InputError: dvc.yaml is not there, or has no such stage.
     """
-    try:
-        entry = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][stage]
-    except (OSError, KeyError) as error:
-        raise InputError(f"{pipeline}: no stage {stage!r} ({error}); run stages in the repository") from None
+    stages = read_yaml(Path("dvc.yaml"))["stages"]
+    if stage not in stages:
+        raise InputError(f"dvc.yaml: no stage {stage!r}")
+    entry = stages[stage]
     code = [Path(dep) for dep in entry.get("do", entry)["deps"] if dep.startswith(("src/", "stages/"))]
     return [file for path in code for file in (path.rglob("*.py") if path.is_dir() else [path])]
 
