@@ -245,6 +245,7 @@ def test_a_second_engine_and_dvc_are_told_to_wait(toy):
         ),
         (["run", "-S", "seed=none"], "params.yaml: seed: 'none'"),
         (["run", "-S", "seed"], "params.yaml: 'seed': "),
+        (["run", "frist", "-S", "seed=7"], "dvc.yaml: stages: no 'frist'; allowed: "),
     ],
 )
 def test_mistakes_cost_a_line_and_no_work(toy, args, line):

@@ -68,7 +68,7 @@ def server() -> multiprocessing.context.ForkServerContext:
 def start(context: multiprocessing.context.ForkServerContext, command: str, log: Path, threads: int) -> Child:
     """Run `command` in a child of the working directory, its output going to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    process = context.Process(target=_run, args=(command, str(log), threads, str(Path.cwd())))
+    process = context.Process(target=_run, args=(command, str(log), threads))
     process.start()
     return Child(process, log, time.monotonic())
 
@@ -88,13 +88,12 @@ def stop(children: list[Child]) -> None:
         child.process.join()
 
 
-def _run(command: str, log: str, threads: int, folder: str) -> None:
+def _run(command: str, log: str, threads: int) -> None:
     """Body of the child: `command`, in this process where it is a Python script."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
-    os.chdir(folder)
     os.environ["OMP_NUM_THREADS"] = str(threads)
     words = shlex.split(command)
     if words[0] != "python" or not words[1].endswith(".py"):

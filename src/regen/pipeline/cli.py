@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +15,10 @@ from dvc.stage import Stage
 from tqdm import tqdm
 
 from regen.errors import InputError, RunError
-from regen.pipeline.engine import Engine, Outcome, Stopped
+from regen.pipeline.engine import Engine, Outcome
 from regen.pipeline.graph import is_stale, locked_graph
 from regen.pipeline.machine import default_jobs, threads_of
+from regen.stage import run_app
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 
@@ -31,7 +30,9 @@ Targets = Annotated[
 @app.command()
 def run(
     targets: Targets = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Stages at a time; 0: as cores and memory allow.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="Stages at a time; 0: as cores and memory allow on a CPU, else 1.")
+    ] = 0,
     set_param: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,14 +43,14 @@ def run(
     """Bring TARGETS, or all, up to date, as `dvc repro` does, but several stages at a time."""
     from regen.params import read_params
 
-    with unchanged_by_mistakes(Path("params.yaml")):
-        if set_param:
-            _override(set_param)
-        read_params()  # a mistake costs one line and no work
     began = time.monotonic()
-    jobs = jobs or default_jobs()
     with locked_graph() as graph:
-        stages = graph.selected(targets or [])
+        with unchanged_by_mistakes(Path("params.yaml")):
+            if set_param:
+                _override(set_param)
+            device = read_params().device  # a mistake costs one line and no work
+            stages = graph.selected(targets or [])
+        jobs = jobs or default_jobs(device)
         with tqdm(total=len(stages), unit="stage", disable=None) as bar:  # only on a terminal
             engine = Engine(graph, jobs, threads_of(jobs), bar.write, partial(show, bar))
             outcome = engine.run(stages)
@@ -97,11 +98,11 @@ def summary(outcome: Outcome, seconds: float) -> list[str]:
 
 @contextmanager
 def unchanged_by_mistakes(path: Path) -> Iterator[None]:
-    """Put a file back as it was where the block raises an InputError."""
+    """Put a file back as it was where the block raises an error."""
     before = path.read_bytes() if path.exists() else b""
     try:
         yield
-    except InputError:
+    except Exception:
         if before:
             path.write_bytes(before)
         raise
@@ -132,14 +133,9 @@ def _save_experiment() -> None:
 
 
 def main() -> None:
-    """Entry point: errors as one line and an exit code."""
-    gc.set_threshold(50_000)  # of 700: DVC's imports make no garbage worth a look
+    """Entry point: errors as one line and an exit code, as of stages."""
     logging.getLogger("dvc").setLevel(logging.WARNING)
-    try:
-        app()
-    except (InputError, RunError, Stopped) as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_app(app)
 
 
 if __name__ == "__main__":

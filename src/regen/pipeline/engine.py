@@ -11,15 +11,14 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
+from regen.errors import RunError
 from regen.pipeline.children import Child, server, start, stop, wait_for_any
 from regen.pipeline.graph import Graph, is_stale, line_of, record, restored, sort_lock
 
-LOGS = Path(".dvc/tmp/regen")
-"""Where each stage's output goes: out of git, with the clone."""
 TICK = 0.5  # seconds between two looks at what runs
 
 
-class Stopped(Exception):  # noqa: N818 (as SystemExit)
+class Stopped(RunError):  # noqa: N818 (as SystemExit)
     """The engine was asked to end by a signal."""
 
     def __init__(self, number: int) -> None:
@@ -69,7 +68,7 @@ class Engine:
         jobs: int,
         threads: int,
         report: Callable[[str], None],
-        watch: Callable[[Engine], None] = lambda _: None,
+        watch: Callable[[Engine], None],
     ) -> None:
         self.graph = graph
         self.jobs = jobs
@@ -79,6 +78,7 @@ class Engine:
         self.watch = watch
         """Called every TICK seconds."""
         self.context = server()
+        self.total = 0
         self.outcome = Outcome()
         self.running: dict[Stage, Child] = {}
         self.done: set[Stage] = set()
@@ -118,7 +118,7 @@ class Engine:
                 try:
                     self._bring_up_to_date(stage)
                 except (DvcException, OSError) as error:  # an input that is gone, a disk that is full
-                    self._fail(stage, 1, line_of(error), LOGS / f"{stage.addressing}.log")
+                    self._fail(stage, 1, line_of(error))
             else:
                 rest.append(stage)
         return rest
@@ -129,13 +129,12 @@ class Engine:
             self.outcome.current.append(name)
             self.done.add(stage)
         elif restored(stage):
-            record([stage])
+            record(stage)
             self.outcome.restored.append(name)
             self.done.add(stage)
             self._tell(f"{name}: from the run-cache")
         else:
-            stage.save_deps()
-            self.running[stage] = start(self.context, stage.cmd, LOGS / f"{name}.log", self.threads)
+            self.running[stage] = start(self.context, stage.cmd, log_of(stage), self.threads)
             self._tell(f"{name} ...")
 
     def _collect(self) -> None:
@@ -148,23 +147,23 @@ class Engine:
                 continue
             del self.running[stage]
             if child.exit_code:
-                self._fail(stage, child.exit_code, child.last_line(), child.log)
+                self._fail(stage, child.exit_code, child.last_line())
             else:
                 self._record(stage, child)
 
     def _record(self, stage: Stage, child: Child) -> None:
         try:
-            record([stage])
+            record(stage)
         except (DvcException, OSError) as error:  # an output that is not there, a disk that is full
-            self._fail(stage, 1, line_of(error), child.log)
+            self._fail(stage, 1, line_of(error))
             return
         self.done.add(stage)
         self.outcome.ran[stage.addressing] = child.seconds
         self._tell(f"{stage.addressing}: {child.seconds:.1f} s")
 
-    def _fail(self, stage: Stage, code: int, reason: str, log: Path) -> None:
+    def _fail(self, stage: Stage, code: int, reason: str) -> None:
         self.lost.add(stage)
-        failure = Failure(stage.addressing, code, reason, log)
+        failure = Failure(stage.addressing, code, reason, log_of(stage))
         self.outcome.failed.append(failure)
         self._tell(f"FAILED {failure}")
 
@@ -179,6 +178,11 @@ class Engine:
             self._record(stage, child)
         if self.outcome.ran or self.outcome.restored:
             sort_lock(self.graph.selected([]))
+
+
+def log_of(stage: Stage) -> Path:
+    """Where a stage's output goes: out of git, with the clone."""
+    return Path(f".dvc/tmp/regen/{stage.addressing}.log")
 
 
 @contextmanager

@@ -31,8 +31,11 @@ class Graph:
     """The stages of dvc.yaml."""
 
     repo: Repo
-    needs: Any
-    """A networkx.DiGraph with an edge from each stage to each that it needs."""
+
+    @property
+    def needs(self) -> Any:
+        """A networkx.DiGraph with an edge from each stage to each that it needs; DVC reads dvc.yaml once."""
+        return self.repo.index.graph
 
     def selected(self, targets: Iterable[str]) -> list[Stage]:
         """Stages that `targets` name, with all that they need, in the order of `dvc repro`.
@@ -40,18 +43,18 @@ class Graph:
         Raises:
             InputError: no stage has that name.
         """
-        named = [stage for name in targets for stage in self._named(name)]
+        named = [stage for target in targets for stage in self._named(target)]
         return list(plan_repro(self.needs, named or self.repo.index.stages))
 
     def _named(self, target: str) -> list[Stage]:
         """Stages of that name: `train_vae` names all of its runs, `train_vae@l100` the one."""
-        found = [
-            stage for stage in self.needs if target in (stage.addressing, stage.addressing.partition("@")[0])
-        ]
-        if not found:
+        try:
+            return list(self.repo.stage.collect(target))
+        except DvcException:
             names = sorted({stage.addressing.partition("@")[0] for stage in self.needs})
-            raise InputError(f"dvc.yaml: stages: no {target!r}; allowed: {', '.join(names)}, or one NAME@RUN")
-        return found
+            raise InputError(
+                f"dvc.yaml: stages: no {target!r}; allowed: {', '.join(names)}, or one NAME@RUN"
+            ) from None
 
     def stages_needed(self, stage: Stage) -> set[Stage]:
         """Stages whose outputs `stage` depends on."""
@@ -77,7 +80,7 @@ def locked_graph() -> Iterator[Graph]:
     try:
         with Repo(".") as repo, repo.lock:
             _remove_half_a_list(Path(repo.tmp_dir) / RWLOCK_FILE)
-            yield Graph(repo, repo.index.graph)
+            yield Graph(repo)
     except LockError as error:
         raise RunError(f".dvc/tmp/lock: held by another DVC or regen process ({line_of(error)})") from None
     except DvcException as error:
@@ -109,19 +112,17 @@ def restored(stage: Stage) -> bool:
     try:
         stage.repo.stage_cache.restore(stage)
     except RunCacheNotFoundError:
+        stage.save_deps()  # as DVC: fails where an input is gone
         return False
     return True
 
 
-def record(stages: Iterable[Stage]) -> None:
-    """Hash the finished stages' inputs and outputs, cache the outputs, and write all to dvc.lock at once."""
-    stages = list(stages)
-    for stage in stages:
-        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-        stage.save(run_cache=not uncached)  # as DVC: the run-cache could not give all outputs back
-        stage.commit()
-    if stages:
-        stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+def record(stage: Stage) -> None:
+    """Hash a finished stage's inputs and outputs, cache the outputs, and write all of it to dvc.lock."""
+    uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+    stage.save(run_cache=not uncached)  # as DVC: the run-cache could not give all outputs back
+    stage.commit()
+    stage.dump(update_pipeline=False)
 
 
 def sort_lock(plan: Sequence[Stage]) -> None:

@@ -31,9 +31,12 @@ def _read(path: Path) -> str:
         return ""
 
 
-def default_jobs() -> int:
-    """Stages at a time: one a core, while memory lasts."""
-    return max(1, min(cores(), memory() // MEMORY_PER_JOB))
+def default_jobs(device: str) -> int:
+    """Stages at a time where `device` of params.yaml is cpu: one a core, while memory lasts; else one.
+
+    Nothing shares out an accelerator's memory among stages.
+    """
+    return max(1, min(cores(), memory() // MEMORY_PER_JOB)) if device == "cpu" else 1
 
 
 def threads_of(jobs: int) -> int:
