@@ -1,4 +1,4 @@
-"""Keep the results of the last `dvc repro` under results/NAME: python stages/record_results.py NAME.
+"""Keep the results of the last run under results/NAME: python stages/record_results.py NAME.
 
 Not a stage of the pipeline: a run worth keeping is recorded by hand (`make record NAME=...`).
 """
@@ -21,7 +21,7 @@ def record_results(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
     if not artifacts.REPORT_METRICS.exists():
-        raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `dvc repro` first")
+        raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
     params = read_params()
     device = select_device(params.device, params.precision)
     made_with = {"date": date.today().isoformat(), **environment(device)}
@@ -32,7 +32,7 @@ def record_results(name: str) -> None:
         shutil.copy(file, folder)
     page = (folder / "README.md").read_text(encoding="utf-8")
     page = page.replace("(../params.yaml)", "(params.yaml)").replace(
-        "Results of the last `dvc repro`", f"Run {name}"
+        "Results of the last run", f"Run {name}"
     )
     artifacts.write_text(folder / "README.md", page)
     artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")

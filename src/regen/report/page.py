@@ -1,4 +1,4 @@
-"""The page of the last `dvc repro`: tables and figures together, in Markdown that a code host renders."""
+"""The page of the last run: tables and figures together, in Markdown that a code host renders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLAIM_HEADINGS = {
 }
 PAGE = """\
 <!-- written by stages/write_report.py: change params.yaml or the code, not this page -->
-# Results of the last `dvc repro`
+# Results of the last run
 
 Seed {seed}. The settings are in [params.yaml](../params.yaml), the numbers in [metrics.json](metrics.json),
 the tables also as CSV in [tables/](tables). How long each training took, and on what machine, stands in
