@@ -31,9 +31,7 @@ def record_results(name: str) -> None:
     for file in ("params.yaml", "dvc.lock"):
         shutil.copy(file, folder)
     page = (folder / "README.md").read_text(encoding="utf-8")
-    page = page.replace("(../params.yaml)", "(params.yaml)").replace(
-        "Results of the last run", f"Run {name}"
-    )
+    page = page.replace("(../params.yaml)", "(params.yaml)").replace("Results of the last run", f"Run {name}")
     artifacts.write_text(folder / "README.md", page)
     artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
 
