@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks import dirac, fidelity, figures, flow, gan, imagenette, pipeline, vae, vae_images
 from benchmarks.timing import HEADING
-from regen.environment import environment
 from regen.training.device import select_device
+from regen.training.environment import environment
 
 
 def main() -> None:

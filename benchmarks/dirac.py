@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 
 from benchmarks.timing import HEADING, Timing, compare
 from regen.dirac.game import Configuration, configurations, draw_starts, play
-from regen.sections import Dirac
+from regen.params import Dirac
 
 SETTINGS = Dirac(
     seeds=1, iterations=5000, learning_rate=0.1, start_scale=0.7, coefficients=[0.01, 0.1], ema=0.998

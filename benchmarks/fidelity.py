@@ -18,12 +18,12 @@ from torch_fidelity import calculate_metrics
 
 from benchmarks import memory
 from benchmarks.timing import HEADING, Timing, compare
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import build_classifier, save_classifier
 from regen.fidelity.extractors import load_extractor
 from regen.fidelity.reference import measure as measure_reference
 from regen.fidelity.scores import Scorer, Scores
-from regen.sections import Score
+from regen.params import Score
 from regen.training.device import select_device
 
 SHAPE, WIDTHS = (3, 32, 32), [32, 64, 128, 128]

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.timing import HEADING, Timing, compare
 from benchmarks.vae import TEST, ink
-from regen.figures import save_figure, use_style
+from regen.figures.latent import interpolation, manifold, scatter
+from regen.figures.style import save_figure, use_style
 from regen.params import read_params
-from regen.vae.latent_figures import interpolation, manifold, scatter
 from regen.vae.networks import build_vae
 
 

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from benchmarks.timing import HEADING, Timing, compare
 from regen.bijections import dequantise
-from regen.flow.planar import Run, runs_of, train
-from regen.flow.realnvp import build_realnvp, checkerboard
-from regen.flow.targets import TARGETS, generate
-from regen.flow.training import RealNvpLearner
-from regen.params import Params, read_params
-from regen.sections import RealNvpRun
+from regen.params import Params, RealNvpRun, read_params
+from regen.planar.flows import Run, runs_of, train
+from regen.planar.targets import TARGETS, generate
+from regen.realnvp.networks import build_realnvp, checkerboard
+from regen.realnvp.training import RealNvpLearner
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, select_device
 

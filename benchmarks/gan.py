@@ -24,7 +24,7 @@ from benchmarks.timing import HEADING, Timing, compare
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Passes
-from regen.sections.gan import GanRun
+from regen.params.gan import GanRun
 from regen.training.device import autocast, place, select_device, set_precision
 from regen.training.graphs import Recorded
 

@@ -17,7 +17,8 @@ from statistics import fmean, stdev
 import torch
 
 from regen import artifacts
-from regen.data.images import read_dataset
+from regen.artifacts.datasets import read_dataset
+from regen.chapters.scores import one_name
 from regen.fidelity.scores import Scorer, load_scorer
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
@@ -25,7 +26,6 @@ from regen.gan.sampling import sample
 from regen.gan.schedule import Schedule
 from regen.gan.training import train
 from regen.params import Params, read_params
-from regen.report.scores import one_name
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, place, set_precision, set_up
 from regen.training.graphs import Recorded

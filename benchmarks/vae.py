@@ -21,12 +21,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import memory
 from benchmarks.timing import HEADING, Timing, compare
-from regen.params import Params, read_params
-from regen.sections import VaeRun
+from regen.likelihood.importance import estimate
+from regen.params import Params, VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, select_device
 from regen.training.loop import Plan, fit
-from regen.vae.likelihood import estimate
 from regen.vae.networks import VAE, build_vae
 from regen.vae.training import VaeLearner
 

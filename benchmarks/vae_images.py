@@ -19,8 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from benchmarks.timing import HEADING, Timing, compare
-from regen.params import read_params
-from regen.sections import VaeRun
+from regen.params import VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, place, select_device
 from regen.training.loop import Plan, fit

@@ -4,8 +4,7 @@ import pandas as pd
 import typer
 
 from regen import artifacts, stage
-from regen.params import Params, read_params
-from regen.sections.base import FigureFiles
+from regen.params import FigureFiles, Params, read_params
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -25,8 +24,8 @@ def files_of(params: Params) -> FigureFiles:
 @app.command()
 def vae(name: str) -> None:
     """Draw the figures of the VAE run NAME, of its first seed."""
-    from regen.data.images import read_dataset
-    from regen.vae.figures import Artifacts, draw
+    from regen.artifacts.datasets import read_dataset
+    from regen.figures.vae import Artifacts, draw
     from regen.vae.networks import load_vae
     from regen.vae.observations import observations
 
@@ -48,9 +47,9 @@ def vae(name: str) -> None:
 @app.command()
 def realnvp(name: str) -> None:
     """Draw the figures of the RealNVP run NAME."""
-    from regen.data.images import read_dataset
-    from regen.flow.realnvp import load_realnvp
-    from regen.flow.realnvp_figures import Artifacts, draw
+    from regen.artifacts.datasets import read_dataset
+    from regen.figures.realnvp import Artifacts, draw
+    from regen.realnvp.networks import load_realnvp
 
     params = read_params()
     compute_exactly(params)
@@ -68,7 +67,7 @@ def realnvp(name: str) -> None:
 @app.command()
 def gan(name: str) -> None:
     """Draw the figures of the GAN run NAME."""
-    from regen.gan.figures import Artifacts, Curves, draw
+    from regen.figures.gan import Artifacts, Curves, draw
     from regen.gan.networks import build_generator
 
     params = read_params()
@@ -84,7 +83,7 @@ def gan(name: str) -> None:
 @app.command(name="gan_overview")
 def gan_overview() -> None:
     """Draw the curves of all GAN runs whose players move one metric, JSD or W1, in one figure."""
-    from regen.gan.figures import Curves, draw_overview
+    from regen.figures.gan import Curves, draw_overview
 
     params = read_params()
     runs = {
@@ -106,8 +105,8 @@ def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 @app.command()
 def flow() -> None:
     """Draw the figures of the planar flows."""
-    from regen.flow.figures import draw, draw_maps
-    from regen.flow.planar import Flows, runs_of
+    from regen.figures.planar import draw, draw_maps
+    from regen.planar.flows import Flows, runs_of
 
     params = read_params()
     points, about = artifacts.read_tensors(artifacts.points_file())
@@ -125,10 +124,10 @@ def flow() -> None:
 @app.command()
 def theory() -> None:
     """Draw the figures of the measured theory."""
-    from regen.vae import theory_figures
+    from regen.figures import theory as figures
 
     params = read_params()
-    theory_figures.draw(
+    figures.draw(
         artifacts.read_csv(artifacts.theory_table_file("rate")),
         artifacts.read_csv(artifacts.theory_table_file("dimensions")),
         artifacts.read_csv(artifacts.theory_table_file("gradients")),
@@ -140,8 +139,8 @@ def theory() -> None:
 @app.command()
 def dirac() -> None:
     """Draw the figures of the Dirac games."""
-    from regen.dirac import figures
     from regen.dirac.game import Trajectories
+    from regen.figures import dirac as figures
 
     params = read_params()
     tensors, _ = artifacts.read_tensors(artifacts.trajectories_file())

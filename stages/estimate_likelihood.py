@@ -5,11 +5,11 @@ where a Bernoulli likelihood is one of its data.
 """
 
 from regen import artifacts, stage
-from regen.data.images import read_dataset
+from regen.artifacts.datasets import read_dataset
+from regen.likelihood import importance, scores
+from regen.likelihood.interpolation import can_walk, largest_step
 from regen.params import read_params
 from regen.training.device import exact, place, set_up
-from regen.vae import likelihood, scores
-from regen.vae.interpolation import can_walk, largest_step
 from regen.vae.networks import load_vae
 from regen.vae.observations import observations
 
@@ -32,7 +32,7 @@ def estimate_likelihood(name: str) -> None:
         if can_walk(test.labels):
             steps.append(largest_step(vae, pixels, test.labels))
         if run.sees_binary:
-            estimates[seed] = likelihood.estimate(
+            estimates[seed] = importance.estimate(
                 vae, pixels, settings.importance_samples, settings.max_memory, seed
             )
 
@@ -42,9 +42,9 @@ def estimate_likelihood(name: str) -> None:
         table["largest_step"] = steps
         metrics["largest_step"] = artifacts.metric(float(table["largest_step"].mean(skipna=False)))
     if estimates:
-        tensors |= likelihood.tensors(estimates)
-        table = table.merge(likelihood.by_seed(estimates), on="seed")
-        metrics |= likelihood.summary(estimates, settings.importance_samples)
+        tensors |= importance.tensors(estimates)
+        table = table.merge(importance.by_seed(estimates), on="seed")
+        metrics |= importance.summary(estimates, settings.importance_samples)
         metrics |= scores.gap(scored, estimates)
     artifacts.write_tensors(artifacts.likelihoods_file(name), tensors)
     artifacts.write_csv(artifacts.seeds_file(name), table)

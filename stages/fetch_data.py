@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from regen.artifacts import dataset_file
-from regen.cache import cache_dir
-from regen.data.images import write_dataset
+from regen.artifacts.datasets import write_dataset
+from regen.artifacts.paths import cache_dir
 from regen.data.prepare import prepare_dataset
 from regen.errors import InputError
-from regen.mistakes import suggest
 from regen.params import read_params
+from regen.params.mistakes import suggest
 from regen.stage import run
 
 

@@ -1,7 +1,7 @@
 """Measure the features of one data set's test images: python stages/measure_reference.py cifar10."""
 
 from regen import artifacts, stage
-from regen.data.images import read_dataset
+from regen.artifacts.datasets import read_dataset
 from regen.fidelity.reference import SPLIT, measure, write_reference
 from regen.fidelity.scores import extractor_of
 from regen.params import read_params

@@ -1,10 +1,10 @@
 """Measure what theory says of VAEs and GANs: closed forms, estimators of p(x), gradients, the value."""
 
 from regen import artifacts, stage
-from regen.gan import theory
 from regen.params import read_params
+from regen.theory import value
+from regen.theory.measure import measure, summary
 from regen.training.device import set_up
-from regen.vae.theory.measure import measure, summary
 
 
 def measure_theory() -> None:
@@ -14,7 +14,7 @@ def measure_theory() -> None:
     tables = measure(params.theory, params.seed)
     for name, table in vars(tables).items():
         artifacts.write_csv(artifacts.theory_table_file(name), table)
-    found = {**summary(tables), **theory.summary()}
+    found = {**summary(tables), **value.summary()}
     artifacts.write_metrics(artifacts.scores_file("theory", "summary"), found)
 
 

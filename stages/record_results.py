@@ -10,10 +10,10 @@ from datetime import date
 from pathlib import Path
 
 from regen import artifacts, stage
-from regen.environment import environment
 from regen.errors import InputError
 from regen.params import read_params
 from regen.training.device import select_device
+from regen.training.environment import environment
 
 
 def record_results(name: str) -> None:

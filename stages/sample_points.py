@@ -1,12 +1,12 @@
 """Draw the points of the planar flows' targets, or load the reports' own: python stages/sample_points.py."""
 
 from regen import artifacts, stage
-from regen.cache import cache_dir
+from regen.artifacts.paths import cache_dir
 from regen.data.download import Transfer
 from regen.data.fetch import fetch_files
 from regen.data.mirrors import list_mirrors
-from regen.flow.targets import TARGETS, generate, load
 from regen.params import read_params
+from regen.planar.targets import TARGETS, generate, load
 from regen.training.device import set_up
 
 

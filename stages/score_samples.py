@@ -11,8 +11,8 @@ from regen import artifacts, stage
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.fidelity.scores import load_scorer
-from regen.mistakes import suggest
 from regen.params import Params, read_params
+from regen.params.mistakes import suggest
 from regen.training.device import place, set_up
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def misread(params: Params, name: str, device: torch.device) -> float:
 
     Judged by the classifier of that data, which sees both as the VAE does: binarized where that is.
     """
-    from regen.data.images import read_dataset
+    from regen.artifacts.datasets import read_dataset
     from regen.fidelity.classifier import disagreement, load_classifier
     from regen.vae.observations import observations
     from regen.vae.sampling import reconstruct
@@ -80,8 +80,8 @@ def trained_vae(params: Params, name: str, device: torch.device) -> VAE:
 
 def realnvp_samples(params: Params, name: str, device: torch.device) -> Tensor:
     """Return images (N, C, H, W) uint8 of the flow at its temperature."""
-    from regen.flow.realnvp import load_realnvp
-    from regen.flow.sampling import sample
+    from regen.realnvp.networks import load_realnvp
+    from regen.realnvp.sampling import sample
 
     run = params.realnvp_run(name)
     flow = load_realnvp(name, run, DATASETS[run.data].shape, artifacts.weights_file(name, params.seed))

@@ -3,15 +3,15 @@
 import torch
 
 from regen import artifacts, stage
-from regen.data.images import read_dataset
-from regen.environment import timing
+from regen.artifacts.datasets import read_dataset
 from regen.errors import InputError
 from regen.fidelity.classifier import build_classifier, save_classifier
 from regen.fidelity.training import ClassifierLearner, check_labels, on_device, summary
-from regen.mistakes import suggest
 from regen.params import read_params
+from regen.params.mistakes import suggest
 from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
+from regen.training.environment import timing
 from regen.training.loop import Plan, fit
 
 

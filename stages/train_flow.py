@@ -13,8 +13,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 @app.command()
 def planar(layers: int) -> None:
     """Train and score all planar flows of LAYERS maps side by side, on the CPU; killed, it goes on."""
-    from regen.flow.planar import runs_of, train
-    from regen.flow.scores import score
+    from regen.planar.flows import runs_of, train
+    from regen.planar.scores import score
     from regen.training.device import set_up
 
     params = read_params()
@@ -39,7 +39,7 @@ def planar(layers: int) -> None:
 @app.command()
 def maps() -> None:
     """Move normal samples by single planar maps, with the settings that the report tries."""
-    from regen.flow.maps import map_points, table
+    from regen.planar.maps import map_points, table
     from regen.training.device import set_up
 
     set_up("cpu", "float64")
@@ -54,11 +54,11 @@ def realnvp(name: str) -> None:
     """Train the run NAME of params.yaml's section `realnvp`; killed and started again, it goes on."""
     import torch
 
-    from regen.data.images import read_dataset
-    from regen.environment import timing
-    from regen.flow.realnvp import build_realnvp
-    from regen.flow.training import RealNvpLearner, summary
+    from regen.artifacts.datasets import read_dataset
+    from regen.realnvp.networks import build_realnvp
+    from regen.realnvp.training import RealNvpLearner, summary
     from regen.training.device import autocast, set_up
+    from regen.training.environment import timing
     from regen.training.loop import Plan, fit
 
     params = read_params()

@@ -5,8 +5,7 @@ from functools import partial
 import torch
 
 from regen import artifacts, stage
-from regen.data.images import read_dataset
-from regen.environment import timing
+from regen.artifacts.datasets import read_dataset
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.schedule import Schedule
@@ -14,6 +13,7 @@ from regen.gan.training import Scoring, evaluations, history, summary, train
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
+from regen.training.environment import timing
 from regen.training.graphs import Recorded
 
 

@@ -4,11 +4,11 @@ import pandas as pd
 import torch
 
 from regen import artifacts, stage
-from regen.data.images import read_dataset
-from regen.environment import timing
+from regen.artifacts.datasets import read_dataset
 from regen.params import read_params
 from regen.training.checkpoint import Checkpoint, fingerprint, sources
 from regen.training.device import autocast, place, set_up
+from regen.training.environment import timing
 from regen.training.loop import Plan, fit
 from regen.vae.networks import build_vae
 from regen.vae.observations import held_out, observations

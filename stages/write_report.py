@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from regen import artifacts, stage
+from regen.chapters import dirac, flow, gan, posteriors, scores, theory, trends, vae
 from regen.params import Params, read_params
-from regen.report import dirac, flow, gan, posteriors, scores, theory, trends, vae
 from regen.report.claims import Claims, Facts, judge, read_claims
 from regen.report.markdown import markdown
 from regen.report.page import claims_markdown, page

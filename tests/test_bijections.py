@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from flow.counting import Counting
+from planar.counting import Counting
 from torch import nn
 
 from regen.bijections import AffineCoupling, Composition, Logit, Planar, dequantise, invertible, quantise

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from regen.artifacts.datasets import read_dataset, write_dataset
 from regen.data.catalog import DATASETS
 from regen.data.cifar10 import read_cifar10
-from regen.data.images import read_dataset, write_dataset
 from regen.data.prepare import prepare_dataset
 from regen.errors import InputError
 

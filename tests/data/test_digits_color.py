@@ -3,10 +3,10 @@ import pytest
 import torch
 from sklearn.datasets import load_sample_images
 
+from regen.artifacts.datasets import SPLITS, Images
 from regen.data.catalog import DATASETS
 from regen.data.digits import embedded_digits
 from regen.data.digits_color import SHIFT, TILE, coloured_digits, photograph_tiles
-from regen.data.images import SPLITS, Images
 from regen.data.prepare import prepare_dataset
 
 SIZES = DATASETS["digits_color"].sizes

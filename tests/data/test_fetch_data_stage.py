@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from regen.data.images import read_dataset
+from regen.artifacts.datasets import read_dataset
 
 REPO = Path(__file__).parents[2]
 

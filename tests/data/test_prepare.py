@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from regen.artifacts.datasets import SPLITS, Images, read_dataset, write_dataset
 from regen.data.catalog import DATASETS, DatasetEntry, RemoteFile
-from regen.data.images import SPLITS, Images, read_dataset, write_dataset
 from regen.data.prepare import READERS, prepare_dataset
 from regen.data.readers import read_idx
 from regen.errors import InputError, RunError

@@ -8,12 +8,12 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torchvision.models import Inception3
 
 from regen.artifacts import classifier_file, reference_file, write_tensors
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import build_classifier, save_classifier
 from regen.fidelity.extractors import inception_input, load_extractor
 from regen.fidelity.reference import measure, write_reference
 from regen.fidelity.scores import Scorer
-from regen.sections import Classifier, Score
+from regen.params import Classifier, Score
 
 CPU = torch.device("cpu")
 SETTINGS = Score(

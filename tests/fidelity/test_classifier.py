@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images
+from regen.artifacts.datasets import Dataset, Images
 from regen.data.digits import embedded_digits
-from regen.data.images import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import (
     accuracy,

@@ -18,7 +18,7 @@ from fidelity.small import (
     random_images,
     random_torchvision,
 )
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.errors import InputError
 from regen.fidelity.extractors import inception_input, load_extractor
 from regen.fidelity.reference import measure, read_reference, write_reference

@@ -11,11 +11,11 @@ import torch
 from fidelity.small import SETTINGS, TRAINING, labelled, random_images
 from regen import params
 from regen.artifacts import classifier_file, dataset_file, scores_file, weights_file, write_tensors
-from regen.data.images import Dataset, Images, read_dataset, write_dataset
+from regen.artifacts.datasets import Dataset, Images, read_dataset, write_dataset
 from regen.fidelity.classifier import load_classifier, predict
-from regen.flow.realnvp import build_realnvp
 from regen.gan.networks import build_generator
 from regen.params import read_params
+from regen.realnvp.networks import build_realnvp
 from regen.vae.networks import build_vae
 
 REPO = Path(__file__).parents[2]
@@ -127,9 +127,9 @@ def test_the_same_seed_gives_the_same_bytes(stage):
     [
         ("train_classifier", "digit", "params.yaml: classifier: no 'digit'; did you mean 'digits'?"),
         ("train_classifier", "binarized_mnist", "binarized_mnist: train: has no labels"),
-        ("measure_reference", "digits", "models/classifier-digits/weights.safetensors: not a readable"),
+        ("measure_reference", "digits", "models/fidelity/digits/classifier.safetensors: not a readable"),
         ("score_samples", "uva_z3", "params.yaml: score.runs: no 'uva_z3'; did you mean 'uva_z2'?"),
-        ("score_samples", "uva_z2", "models/classifier-digits/weights.safetensors: not a readable"),
+        ("score_samples", "uva_z2", "models/fidelity/digits/classifier.safetensors: not a readable"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(stage, name, argument, says):

@@ -4,7 +4,7 @@ import torch
 
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.sections.gan import GanRun
+from regen.params.gan import GanRun
 from regen.training.device import autocast
 
 SHAPE = (3, 8, 8)

@@ -6,7 +6,7 @@ from torch.nn.utils import parametrize
 from gan.small import KINDS, images_of, networks_of, run_of
 from regen.errors import InputError
 from regen.gan.networks import ResidualBlock, build_critic, build_generator, relu
-from regen.sections.gan import GanRun, doublings
+from regen.params.gan import GanRun, doublings
 
 
 def size(network):

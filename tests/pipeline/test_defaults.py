@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.clones import REPO
 
-SECTIONS = sorted((REPO / "src/regen/sections").glob("*.py"))
+SECTIONS = sorted((REPO / "src/regen/params").glob("*.py"))
 TRAINED = {"vae": ["train_vae"], "layers": ["train_vae"], "gan": ["train_gan"]}
 """The stages whose results the defaults of a module shape."""
 
@@ -29,4 +29,4 @@ def test_a_module_with_defaults_is_a_dependency_of_what_they_shape(path, stages)
     for stage in TRAINED.get(path.stem, []):
         runs = [each for name, each in stages.items() if name.partition("@")[0] == stage]
         assert runs
-        assert all(f"src/regen/sections/{path.name}" in run.deps for run in runs)
+        assert all(f"src/regen/params/{path.name}" in run.deps for run in runs)

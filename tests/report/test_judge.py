@@ -3,10 +3,10 @@
 import math
 
 import pytest
+from chapters.conftest import claim
 
 from regen.errors import InputError
 from regen.report.claims import COLUMNS, Claim, Claims, Facts, judge
-from report.conftest import claim
 
 
 @pytest.fixture

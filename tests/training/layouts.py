@@ -15,12 +15,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from vae.small import SMALL
 
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import build_classifier
 from regen.fidelity.training import ClassifierLearner
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.sections import Conv
+from regen.params import Conv
 from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations

@@ -16,9 +16,9 @@ from regen.artifacts import (
     snapshots_file,
     weights_file,
 )
-from regen.data.images import read_dataset
+from regen.artifacts.datasets import read_dataset
+from regen.likelihood.importance import estimate
 from regen.training.device import autocast
-from regen.vae.likelihood import estimate
 from regen.vae.networks import load_vae
 from regen.vae.observations import observations
 from regen.vae.training import VaeLearner

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from regen.artifacts import history_file, scores_file, snapshots_file, timing_file, weights_file
-from regen.data.images import SPLITS, Dataset, Images, write_dataset
+from regen.artifacts.datasets import SPLITS, Dataset, Images, write_dataset
 from regen.params import Params
 from regen.training.checkpoint import Checkpoint
 

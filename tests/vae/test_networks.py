@@ -6,11 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from regen.artifacts import write_tensors
+from regen.artifacts.datasets import Images
 from regen.data.catalog import DATASETS
-from regen.data.images import Images
 from regen.errors import InputError
-from regen.params import read_params
-from regen.sections import Conv
+from regen.params import Conv, read_params
 from regen.vae.networks import build_vae, load_vae
 from regen.vae.observations import observations, scale
 from regen.vae.posterior import DiagonalGaussian

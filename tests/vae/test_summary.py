@@ -3,7 +3,15 @@ import math
 import pytest
 import torch
 
-from regen.vae.likelihood import LogLikelihood, by_seed, estimate, standard_error, summarise, summary, tensors
+from regen.likelihood.importance import (
+    LogLikelihood,
+    by_seed,
+    estimate,
+    standard_error,
+    summarise,
+    summary,
+    tensors,
+)
 from vae.small import random_images, vae_of
 
 

@@ -7,12 +7,12 @@ import torch
 
 from regen.data.digits import embedded_digits
 from regen.errors import RunError
+from regen.likelihood.importance import estimate
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
 from regen.training.grid import on_grid
 from regen.training.loop import Plan, fit
 from regen.vae.elbo import elbo
-from regen.vae.likelihood import estimate
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations, scale
 from regen.vae.training import VaeLearner, evaluate, mean_terms, summary

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from regen.artifacts.datasets import Images
 from regen.data.archives import read_members
-from regen.data.images import Images
 from regen.errors import InputError
 
 SHAPE = (3, 32, 32)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen.data.images import SPLITS, Images
+from regen.artifacts.datasets import SPLITS, Images
 
 SPLIT_SEED = 1797  # of the data set, which is one and the same whatever `seed` of params.yaml says
 LEVELS = 16  # intensities of the source go from 0 to this

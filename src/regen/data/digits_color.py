@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regen.data.images import SPLITS, Images
+from regen.artifacts.datasets import SPLITS, Images
 
 SEED = 2016  # of the data set, which is one and the same whatever `seed` of params.yaml says
 TILE = 64  # pixels: the photographs are cut into squares of this side, and each belongs to one split

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from regen.artifacts.datasets import Images
 from regen.data.archives import read_members
-from regen.data.images import Images
 from regen.errors import InputError
 
 SIDE = 64  # pixels of an image, once it is cropped

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from regen.artifacts.datasets import SPLITS, Dataset, Images
 from regen.data.catalog import DATASETS, DatasetEntry
 from regen.data.cifar10 import read_cifar10
 from regen.data.digits import embedded_digits
@@ -19,7 +20,6 @@ from regen.data.digits_color import coloured_digits
 from regen.data.download import Transfer
 from regen.data.fetch import fetch_files
 from regen.data.imagenette import read_imagenette
-from regen.data.images import SPLITS, Dataset, Images
 from regen.data.mirrors import list_mirrors
 from regen.data.readers import read_amat, read_idx
 from regen.errors import InputError

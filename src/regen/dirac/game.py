@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regen.sections import Dirac
+from regen.params import Dirac
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.artifacts import load_state, read_tensors, write_tensors
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.errors import InputError
 from regen.training.device import cast, plain
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regen.artifacts import read_tensors, write_tensors
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.errors import InputError
 from regen.fidelity.extractors import Extractor, check_images
 from regen.fidelity.gaussians import Gaussian, fit_gaussian

@@ -28,7 +28,7 @@ from regen.fidelity.extractors import Extractor, load_extractor
 from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance
 from regen.fidelity.reference import SPLIT, Reference, read_reference, shape_label
 from regen.fidelity.weights import find_weights
-from regen.sections import Score
+from regen.params import Score
 
 NEIGHBOURS = 3
 """k of precision and recall: an image counts as covered within reach of another's k-th neighbour."""

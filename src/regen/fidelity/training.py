@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regen.artifacts import metric
-from regen.data.images import Dataset, Images
+from regen.artifacts.datasets import Dataset, Images
 from regen.errors import InputError
 from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
-from regen.sections import Classifier
+from regen.params import Classifier
 from regen.training.device import cast, plain
 from regen.training.loop import Fitted, Stateful
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from regen.cache import cache_dir
+from regen.artifacts.paths import cache_dir
 from regen.data.catalog import RemoteFile
 from regen.data.download import Transfer
 from regen.data.fetch import WAYS_OUT, fetch_files

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 
 from regen.gan.losses import OBJECTIVES, between, gp, has_batch_norm, r1, values
 from regen.gan.sampling import SNAPSHOT_IMAGES, SNAPSHOT_SEED, device_of, noise, sample, scale
-from regen.sections.gan import GanRun
+from regen.params.gan import GanRun
 from regen.training.device import cast
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from regen.errors import InputError
-from regen.sections.gan import SMALLEST, GanRun, doublings
+from regen.params.gan import SMALLEST, GanRun, doublings
 
 GATE = -3.0
 """Where a residual block's gate starts: 1 - sigmoid(-3), 95 % of it, is the identity."""

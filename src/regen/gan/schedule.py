@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regen.sections.gan import GanRun
+from regen.params.gan import GanRun
 
 ROWS = 500
 """At least so many rows has the history of a run that counts steps, where it takes as many."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from regen.errors import InputError
 from regen.params import COPY
-from regen.yaml_files import read_yaml
+from regen.params.yaml_files import read_yaml
 
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""

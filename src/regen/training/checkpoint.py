@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from regen.artifacts import atomic_path
-from regen.cache import cache_dir
+from regen.artifacts.paths import cache_dir
 from regen.errors import InputError, RunError
-from regen.yaml_files import read_yaml
+from regen.params.yaml_files import read_yaml
 
 
 def fingerprint(settings: Any, files: Iterable[Path]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from regen.artifacts import load_weights
-from regen.sections import Conv, VaeRun
-from regen.sections.layers import Shape, as_maps, shapes
+from regen.params import Conv, VaeRun
+from regen.params.layers import Shape, as_maps, shapes
 from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from regen.data.images import Images
+from regen.artifacts.datasets import Images
 from regen.training.device import cast, plain
 
 

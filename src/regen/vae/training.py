@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from regen.artifacts import metric
-from regen.sections import VaeRun
+from regen.params import VaeRun
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
 from regen.vae.elbo import Elbo, elbo

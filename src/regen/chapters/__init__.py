@@ -1,0 +1,1 @@
+"""What each room has to say on the page: tables, facts for claims, metrics, wording."""

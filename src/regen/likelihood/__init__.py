@@ -1,0 +1,1 @@
+"""What is measured on trained VAEs: log p(x) by importance sampling, codes, interpolation."""

@@ -1,0 +1,66 @@
+"""What all sections of `params.yaml` share: the kinds of values, and the sections of no one room."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from regen.data.catalog import DATASETS
+from regen.params.mistakes import suggest
+
+RUN_NAME = r"^[a-z][a-z0-9_]*$"
+TAKEN = ("dirac", "fidelity", "flow", "gan", "likelihoods", "theory", "timings", "vae")
+"""Names under which other stages keep their results, where a run's would lie."""
+
+
+def _known_dataset(name: str) -> str:
+    if name not in DATASETS:
+        raise ValueError(f"no such data set; {suggest(name, list(DATASETS))}")
+    return name
+
+
+def _free_name(name: str) -> str:
+    if name in TAKEN:
+        raise ValueError(f"other results have this name; allowed: any but {', '.join(TAKEN)}")
+    return name
+
+
+RunName = Annotated[str, Field(pattern=RUN_NAME), AfterValidator(_free_name)]
+
+
+def distinct(values: list[Any]) -> list[Any]:
+    """Return `values`; ValueError where one stands there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("nothing may stand there twice")
+    return values
+
+
+DatasetName = Annotated[
+    str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": sorted(DATASETS)})
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Samples = Annotated[int, Field(ge=2, le=100_000)]
+Dimension = Annotated[int, Field(ge=1, le=64)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seeds = Annotated[list[Seed], AfterValidator(distinct), Field(min_length=1)]
+ShownEpochs = Annotated[
+    list[Annotated[int, Field(ge=0)]],
+    AfterValidator(distinct),
+    Field(min_length=1, description="epochs whose samples are shown; 0 is before training"),
+]
+
+
+class Section(BaseModel):
+    """A section of `params.yaml`: no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def check_shown(shown_epochs: list[int], epochs: int) -> None:
+    """Raise ValueError where an epoch to show comes after the last."""
+    if max(shown_epochs) > epochs:
+        raise ValueError(f"shown_epochs {shown_epochs}: allowed: 0 to epochs, which is {epochs}")

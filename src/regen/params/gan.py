@@ -1,0 +1,146 @@
+"""The section of the GAN room."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from regen.data.catalog import DATASETS
+from regen.params.base import Count, DatasetName, Finite, Positive, Section, distinct
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Shown = Annotated[
+    list[Annotated[int, Field(ge=0)]],
+    AfterValidator(distinct),
+    Field(min_length=1, description="epochs or steps whose samples are shown; 0 is before training"),
+]
+
+SMALLEST = 4
+"""Side of the smallest feature map of the convolutional networks, in pixels."""
+KEYS_OF = {
+    "residual": ("width",),
+    "dcgan": ("width",),
+    "mlp": ("generator", "critic", "generator_batch_norm"),
+}
+"""Keys that belong to some kinds of networks only; of these, the ones that each kind may have."""
+
+
+def doublings(shape: tuple[int, ...]) -> int:
+    """Return how often a map of side SMALLEST is doubled to give images of `shape` (C, H, W).
+
+    Raises:
+        ValueError: no number of doublings gives that size.
+    """
+    _, height, width = shape
+    times = (height // SMALLEST).bit_length() - 1
+    if times < 1 or not height == width == SMALLEST << times:
+        raise ValueError(f"makes squares of 8, 16, 32, 64, ... pixels, not {height}x{width}")
+    return times
+
+
+class GanRun(Section):
+    """One GAN: a generator z -> image in [-1, 1], and a critic image -> real number."""
+
+    data: DatasetName = Field(description="one of data.sets")
+    networks: Literal["residual", "mlp", "dcgan"] = Field(description="what generator and critic are made of")
+    latent: Count = Field(description="dimension of z, which is standard normal")
+    width: Count | None = Field(
+        default=None, description="residual, dcgan: channels next to the image; each halving doubles them"
+    )
+    generator: list[Count] | None = Field(default=None, description="mlp: widths of the hidden layers")
+    critic: list[Count] | None = Field(default=None, description="mlp: widths of the hidden layers")
+    generator_batch_norm: bool = Field(
+        default=False, description="mlp: batch norm in the generator's hidden layers, from the second on"
+    )
+    slope: Annotated[Finite, Field(ge=0)] = Field(default=0.2, description="of LeakyReLU below 0")
+    loss: Literal["jsd", "w1", "nonsaturating"] = Field(
+        description="both players' metric, or the non-saturating pair of losses"
+    )
+    spectral_norm: bool = Field(default=False, description="of every layer of the critic")
+    penalty: Literal["none", "r1", "gp"] = Field(default="none", description="on the critic's gradient")
+    penalty_coefficient: NotNegative = Field(default=0.0, description="weight of the penalty")
+    critic_steps: Count = Field(description="steps of the critic for each of the generator's")
+    batch_size: Annotated[int, Field(ge=2)] = Field(description="images a step")
+    betas: list[Beta] = Field(min_length=2, max_length=2, description="Adam's decays, of both players")
+    generator_learning_rate: Positive = Field(description="Adam's step size")
+    critic_learning_rate: Positive = Field(description="Adam's step size")
+    critic_weight_decay: NotNegative = Field(default=0.0, description="of Adam, as an L2 term")
+    ema: Beta = Field(default=0.0, description="decay of the generator's average, which is shown; 0: none")
+    epochs: Count | None = Field(default=None, description="passes over the training images; or steps")
+    steps: Count | None = Field(default=None, description="steps of the generator; or epochs")
+    shown: Shown
+    evaluate_every: Annotated[int, Field(ge=0)] = Field(
+        description="epochs or steps between two scores of the generator; 0: never"
+    )
+    statistics_batches: Annotated[int, Field(ge=0)] = Field(
+        description="batches that give batch norm its statistics where samples are taken; "
+        "0: running averages of training"
+    )
+
+    @model_validator(mode="after")
+    def _has_the_keys_of_its_networks(self) -> Self:
+        asked = KEYS_OF[self.networks]
+        for key in ("width", "generator", "critic"):
+            if key in asked and getattr(self, key) is None:
+                raise ValueError(f"{key}: missing; networks {self.networks} ask for it")
+        for key in (key for keys in KEYS_OF.values() for key in keys):
+            if key not in asked and getattr(self, key):
+                raise ValueError(
+                    f"{key} {getattr(self, key)}: not of networks {self.networks}; allowed: "
+                    f"{', '.join(asked)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_images(self) -> Self:
+        shape, (images, _, _) = DATASETS[self.data].shape, DATASETS[self.data].sizes
+        if self.networks != "mlp":
+            try:
+                doublings(shape)
+            except ValueError as error:
+                raise ValueError(f"networks {self.networks}: {error}, as of {self.data}; try mlp") from None
+        if (needed := self.batch_size * self.critic_steps) > images:
+            raise ValueError(
+                f"batch_size {self.batch_size}: with critic_steps {self.critic_steps} a step of the "
+                f"generator takes {needed} images; {self.data} has {images} for training"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _penalty_and_coefficient_agree(self) -> Self:
+        if (self.penalty == "none") != (self.penalty_coefficient == 0):
+            allowed = "0" if self.penalty == "none" else "a number above 0"
+            raise ValueError(
+                f"penalty_coefficient {self.penalty_coefficient:g}: with penalty {self.penalty}, allowed: "
+                f"{allowed}"
+            )
+        if self.penalty != "none" and self.networks == "dcgan":
+            raise ValueError(
+                f"penalty {self.penalty}: one image's gradient has no meaning under dcgan's batch norm; "
+                "allowed: none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_as_long_as_it_says(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(f"epochs {self.epochs}, steps {self.steps}: allowed: one of the two")
+        if max(self.shown) > self.length:
+            raise ValueError(f"shown {self.shown}: allowed: 0 to {self.unit}, which is {self.length}")
+        if self.evaluate_every > self.length:
+            raise ValueError(
+                f"evaluate_every {self.evaluate_every}: allowed: 0 to {self.unit}, which is {self.length}"
+            )
+        return self
+
+    @property
+    def unit(self) -> Literal["epochs", "steps"]:
+        """What `length`, `shown` and `evaluate_every` count."""
+        return "steps" if self.epochs is None else "epochs"
+
+    @property
+    def length(self) -> int:
+        """How long the run is, in its unit."""
+        return self.epochs or self.steps or 0

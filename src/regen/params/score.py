@@ -1,0 +1,62 @@
+"""The sections of the fidelity room."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from regen.params.base import Count, DatasetName, Positive, RunName, Section
+
+ExtractorName = Literal["classifier", "inception-torchvision", "inception-v3-compat"]
+
+
+def _not_blank(weights: str) -> str:
+    if not weights.strip():
+        raise ValueError("should be a file, a URL, or null")
+    return weights
+
+
+class Score(Section):
+    """How generated images are scored against the test images of a data set."""
+
+    extractor: ExtractorName = Field(description="the network whose features and classes are compared")
+    weights: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+        description="file or URL of an Inception's weights; null: the usual download"
+    )
+    samples: Annotated[int, Field(ge=2)] = Field(description="generated images that are scored")
+    splits: Count = Field(description="parts whose Inception Scores are averaged")
+    batch_size: Count = Field(description="images that the extractor sees at once; changes no score")
+    kid_subsets: Count = Field(description="random subsets whose kernel distances are averaged")
+    kid_subset_size: Annotated[int, Field(ge=2)] = Field(description="images of each subset")
+    runs: dict[RunName, DatasetName] = Field(
+        description="runs that are scored, each with the data set whose test images it is held against"
+    )
+
+    @model_validator(mode="after")
+    def _has_samples_enough(self) -> Self:
+        for key in ("splits", "kid_subset_size"):
+            if (value := getattr(self, key)) > self.samples:
+                raise ValueError(f"{key} {value}: allowed: up to samples, which is {self.samples}")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_of_an_inception(self) -> Self:
+        if self.extractor == "classifier" and self.weights is not None:
+            raise ValueError(
+                "weights: the classifier is trained here; allowed with extractor classifier: null"
+            )
+        return self
+
+
+class Classifier(Section):
+    """The small residual network that learns the classes of one data set."""
+
+    widths: list[Count] = Field(
+        min_length=1,
+        description="channels; each width after the first halves the image, the last one's are the features",
+    )
+    epochs: Count = Field(description="passes over the training images")
+    batch_size: Count = Field(description="images a step")
+    learning_rate: Positive = Field(description="largest step size of SGD with momentum, one cycle long")
+    augment: bool = Field(description="train on random crops and mirror images")

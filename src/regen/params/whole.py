@@ -1,0 +1,199 @@
+"""The whole of `params.yaml`: its sections, and the rules across them."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+import pydantic
+from pydantic import Field, model_validator
+
+from regen.data.catalog import DATASETS
+from regen.errors import InputError
+from regen.params.base import DatasetName, RunName, Section, Seed
+from regen.params.data import Data
+from regen.params.dirac import Dirac
+from regen.params.figures import Figures
+from regen.params.gan import GanRun
+from regen.params.likelihood import Likelihood
+from regen.params.mistakes import explain, suggest
+from regen.params.planar import Flow
+from regen.params.realnvp import RealNvpRun
+from regen.params.score import Classifier, Score
+from regen.params.theory import Theory
+from regen.params.training import Training
+from regen.params.vae import VaeRun
+from regen.params.yaml_files import read_yaml
+
+FAMILIES = ("vae", "realnvp", "gan")
+"""Sections that hold runs on images, by name."""
+
+COPY = " (copy)"
+"""After the name of data that came from other bytes than the official ones."""
+
+Run = TypeVar("Run")
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    seed: Seed = Field(description="the only source of randomness")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        description="auto: an accelerator where there is one"
+    )
+    precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
+        description="of all numbers; auto: float32, on CUDA with tf32 matrix products"
+    )
+    data: Data
+    training: Training
+    vae: dict[RunName, VaeRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
+    likelihood: Likelihood
+    dirac: Dirac
+    flow: Flow
+    realnvp: dict[RunName, RealNvpRun] = Field(
+        min_length=1, json_schema_extra={"additionalProperties": False}
+    )
+    gan: dict[RunName, GanRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
+    classifier: dict[DatasetName, Classifier] = Field(
+        min_length=1, description="data sets that images are held against, each with its classifier"
+    )
+    score: Score
+    theory: Theory
+    figures: Figures
+
+    @model_validator(mode="after")
+    def _runs_have_their_data(self) -> Self:
+        for family in FAMILIES:
+            for name, run in getattr(self, family).items():
+                if run.data not in self.data.sets:
+                    raise ValueError(
+                        f"{family}.{name}.data: {run.data!r}: not among data.sets {self.data.sets}; "
+                        f"add it there, or use one of those"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _flows_have_validation_images(self) -> Self:
+        for name, run in self.realnvp.items():
+            if not DATASETS[run.data].sizes[1]:
+                validated = [data for data in self.data.sets if DATASETS[data].sizes[1]]
+                raise ValueError(
+                    f"realnvp.{name}.data: {run.data!r}: has no validation images; allowed: "
+                    f"{', '.join(validated) or 'any data set that has some'}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _there_are_classes_to_walk_between(self) -> Self:
+        chosen = self.figures.interpolation.classes
+        for name, run in self.vae.items():
+            classes = DATASETS[run.data].classes
+            if classes is not None and max(chosen) >= classes:
+                raise ValueError(
+                    f"figures.interpolation.classes: {chosen}: {run.data}, the data of vae.{name}, does not "
+                    f"have both; allowed: two of 0 to {classes - 1}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_scored_has_something_to_be_held_against(self) -> Self:
+        wanted = {f"gan.{name}.data": run.data for name, run in self.gan.items()}
+        wanted |= {f"score.runs.{name}": data for name, data in self.score.runs.items()}
+        for key, data in wanted.items():
+            if data not in self.classifier:
+                raise ValueError(
+                    f"{key}: {data!r}: has no classifier; allowed: {', '.join(sorted(self.classifier))}, or "
+                    "another in the section classifier"
+                )
+        for data in self.classifier:
+            if data not in self.data.sets or DATASETS[data].classes is None:
+                allowed = [name for name in self.data.sets if DATASETS[name].classes is not None]
+                raise ValueError(
+                    f"classifier.{data}: allowed: of data.sets those with labels, {', '.join(allowed)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _scored_runs_are_like_what_they_are_held_against(self) -> Self:
+        runs = {name: run for family in FAMILIES for name, run in getattr(self, family).items()}
+        for name, data in self.score.runs.items():
+            if name not in runs:
+                raise ValueError(f"score.runs.{name}: no such run; {suggest(name, list(runs))}")
+            if DATASETS[runs[name].data].shape != DATASETS[data].shape:
+                raise ValueError(
+                    f"score.runs.{name}: {data!r}: its images are not of the shape of {runs[name].data}'s"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _run_names_are_unique(self) -> Self:
+        planar = re.compile(r"(planar|density)_(arcs|sine)_\d+")
+        for family in FAMILIES:
+            if taken := sorted(filter(planar.fullmatch, getattr(self, family))):
+                raise ValueError(f"{family}.{taken[0]}: the name of a planar flow; allowed: any other name")
+        for one, other in combinations(FAMILIES, 2):
+            if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
+                raise ValueError(
+                    f"{other}.{both[0]}: a run of {one} has this name; a run is known by its name alone"
+                )
+        return self
+
+    def vae_run(self, name: str) -> VaeRun:
+        """Return the VAE run of that name; InputError names the runs there are."""
+        return _named("vae", self.vae, name)
+
+    def realnvp_run(self, name: str) -> RealNvpRun:
+        """Return the RealNVP run of that name; InputError names the runs there are."""
+        return _named("realnvp", self.realnvp, name)
+
+    def gan_run(self, name: str) -> GanRun:
+        """Return the GAN of that name; InputError names the runs there are."""
+        return _named("gan", self.gan, name)
+
+    def vae_seeds(self, name: str) -> list[int]:
+        """Return the seeds that the VAE run of that name is trained with."""
+        return self.vae_run(name).seeds or [self.seed]
+
+    def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
+        """Return what to call a run's data beside a figure: binarized, or a copy, where it is that."""
+        label = run.data_label if isinstance(run, VaeRun) else run.data
+        return label + self.copy_mark(run.data)
+
+    def copy_mark(self, data: str) -> str:
+        """Return what follows the name of a data set: a mark where its archive is not the official one."""
+        return COPY if data in self.copies else ""
+
+    @property
+    def copies(self) -> list[str]:
+        """The data sets whose archives are not the official ones."""
+        return sorted(set(self.data.sets) & set(self.data.sha256))
+
+    @property
+    def copied_runs(self) -> set[str]:
+        """The runs on images of such data sets."""
+        runs = ((name, run) for family in FAMILIES for name, run in getattr(self, family).items())
+        return {name for name, run in runs if run.data in self.copies}
+
+
+def _named(family: str, runs: dict[str, Run], name: str) -> Run:
+    if name not in runs:
+        raise InputError(f"params.yaml: {family}: no run {name!r}; {suggest(name, list(runs))}")
+    return runs[name]
+
+
+def read_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate `path`.
+
+    Raises:
+        InputError: one line for each mistake, with file, key, value and what is allowed.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: should hold sections such as seed, data, vae; see profiles/quick.yaml")
+    try:
+        return Params.model_validate(content)
+    except pydantic.ValidationError as error:
+        lines = explain(error.errors(), Params)
+        raise InputError("\n".join(f"{path}: {line}" for line in lines)) from None

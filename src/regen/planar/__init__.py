@@ -1,0 +1,1 @@
+"""The planar flows of points: targets, flows trained side by side, their scores, single maps."""

@@ -1,0 +1,1 @@
+"""The RealNVP room: the flow, its learner, its samples."""
