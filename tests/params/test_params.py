@@ -569,7 +569,7 @@ def test_every_key_says_what_it_is():
     optional = set()
     found = [kind for kind in vars(params).values() if isinstance(kind, type)]
     for section in found:
-        if issubclass(section, params.Section):
+        if issubclass(section, params.Section) and section is not params.Params:
             fields = section.model_fields.items()
             assert [name for name, field in fields if not field.description] == []
             optional |= {f"{section.__name__}.{name}" for name, field in fields if not field.is_required()}
