@@ -23,10 +23,10 @@ from torch.utils.flop_counter import flop_registry
 from benchmarks.timing import HEADING, Timing, compare
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.gan.schedule import Passes
 from regen.params.gan import GanRun
 from regen.training.device import autocast, place, select_device, set_precision
 from regen.training.graphs import Recorded
+from regen.training.schedule import Passes
 
 SHAPE, IMAGES = (3, 32, 32), 5188
 STEPS = {16: 10, 128: 200}
@@ -172,7 +172,7 @@ class Ours:
         generator, critic = (place(build(run, SHAPE), device) for build in (build_generator, build_critic))
         self.learner = GanLearner(run, generator, critic, autocast(precision, device))
         self.take = Recorded(self.learner.step) if device.type == "cuda" else self.learner.step
-        self.passes = Passes(pixels.to(device), run.batch_size * run.critic_steps)
+        self.passes = Passes(pixels.to(device), run.batch_size * run.critic_steps, drop_last=True)
 
     def step(self) -> None:
         """Take one step."""

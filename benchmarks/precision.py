@@ -20,15 +20,12 @@ from regen import artifacts
 from regen.artifacts.datasets import read_dataset
 from regen.chapters.scores import one_name
 from regen.fidelity.scores import Scorer, load_scorer
-from regen.gan.learner import GanLearner
-from regen.gan.networks import build_critic, build_generator
 from regen.gan.sampling import sample
-from regen.gan.schedule import Schedule
 from regen.gan.training import train
 from regen.params import Params, read_params
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast, place, set_precision, set_up
-from regen.training.graphs import Recorded
+from regen.training.device import autocast, set_precision, set_up
+from regen.training.runs import Job
 
 HEADING = """\
 | precision | seeds | Frechet distance, mean ± sd | less that of float32, ± s.e. |
@@ -46,15 +43,12 @@ def distance(params: Params, name: str, precision: str, seed: int, scorer: Score
     splits = read_dataset(artifacts.dataset_file(run.data)).splits
     data = splits["train"].pixels.to(device)
     torch.manual_seed(seed)
-    shape = tuple(data.shape[1:])
-    generator, critic = (place(build(run, shape), device) for build in (build_generator, build_critic))
-    learner = GanLearner(run, generator, critic, autocast(precision, device))
-    schedule = Schedule.of(name, run, len(data), seed, checkpoint_epochs=run.length)
-    step = Recorded(learner.step) if device.type == "cuda" else learner.step
     with tempfile.TemporaryDirectory() as folder:
-        train(learner, step, data, None, schedule, Checkpoint(Path(folder) / name))
+        checkpoint = Checkpoint(Path(folder) / name)
+        job = Job(name, seed, device, autocast(precision, device), checkpoint, checkpoint_every=run.length)
+        trained = train(run, data, None, job, recorded=device.type == "cuda")
     set_precision("float32", device)  # scores are always exact
-    scores = scorer(sample(learner.evaluated(), params.score.samples, run.latent, seed), full=False)
+    scores = scorer(sample(trained.learner.evaluated(), params.score.samples, run.latent, seed), full=False)
     return float(one_name(scores)["distance"])
 
 

@@ -25,7 +25,8 @@ from regen.likelihood.importance import estimate
 from regen.params import Params, VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, select_device
-from regen.training.loop import Plan, fit
+from regen.training.loop import fit
+from regen.training.schedule import Passes, Schedule
 from regen.vae.networks import VAE, build_vae
 from regen.vae.training import VaeLearner
 
@@ -96,12 +97,13 @@ def time_epoch(run: VaeRun, vae: VAE) -> Timing:
     """Time one epoch of 50,000 images: shuffling, all steps, the bookkeeping, and a checkpoint."""
     device = next(vae.parameters()).device
     train, valid = ink(TRAIN).to(device), ink(10).to(device)
-    plan = Plan("l100", 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1, shown_epochs=())
+    passes = Passes(train, run.batch_size)
+    schedule = Schedule.by_epochs("l100", 1, 1, passes.sizes, save_every=1)
 
     def ours() -> None:
         learner = VaeLearner(vae, run, valid, autocast("auto", device))
         with tempfile.TemporaryDirectory() as folder:
-            fit(learner, train, plan, Checkpoint(Path(folder)))
+            fit(learner, passes, schedule, Checkpoint(Path(folder)))
 
     pixels = ink(TRAIN)
     what = "`l100`, one epoch on 50,000 images"

@@ -22,7 +22,8 @@ from benchmarks.timing import HEADING, Timing, compare
 from regen.params import VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, place, select_device
-from regen.training.loop import Plan, fit
+from regen.training.loop import fit
+from regen.training.schedule import Passes, Schedule
 from regen.vae.networks import build_vae
 from regen.vae.training import VaeLearner
 
@@ -119,12 +120,13 @@ def time_epoch(name: str, run: VaeRun, plain: PlainMlp, measured: int, target: s
     assert sizes[0] == sizes[1], f"{name}: not the same networks: {sizes}"
     images = digits(measured)
     train, valid = images.flatten(1).to(device), images[:10].flatten(1).to(device)
-    plan = Plan(name, 1, run.batch_size, run.learning_rate, seed=1, checkpoint_every=1, shown_epochs=())
+    passes = Passes(train, run.batch_size)
+    schedule = Schedule.by_epochs(name, 1, 1, passes.sizes, save_every=1)
 
     def ours() -> None:
         learner = VaeLearner(vae, run, valid, autocast("auto", device))
         with tempfile.TemporaryDirectory() as folder:
-            fit(learner, train, plan, Checkpoint(Path(folder)))
+            fit(learner, passes, schedule, Checkpoint(Path(folder)))
 
     return compare(
         f"`{name}`, one epoch on {IMAGES:,} images (timed on {measured:,})",

@@ -5,7 +5,7 @@ import typer
 from regen import artifacts, stage
 from regen.errors import InputError
 from regen.params import read_params
-from regen.training.checkpoint import Checkpoint, fingerprint, sources
+from regen.stage import OneSeed
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -15,6 +15,7 @@ def planar(layers: int) -> None:
     """Train and score all planar flows of LAYERS maps side by side, on the CPU; killed, it goes on."""
     from regen.planar.flows import runs_of, train
     from regen.planar.scores import score
+    from regen.training.checkpoint import Checkpoint, fingerprint
     from regen.training.device import set_up
 
     params = read_params()
@@ -25,9 +26,8 @@ def planar(layers: int) -> None:
         )
     points, about = artifacts.read_tensors(artifacts.points_file())
     runs = runs_of(layers, range(params.seed, params.seed + params.flow.seeds))
-    settings = [params.flow.model_dump(exclude={"layers", "source"}), params.seed, params.precision]
-    files = [artifacts.points_file(), *sources("train_planar")]
-    checkpoint = Checkpoint.of(f"planar-{layers}", fingerprint(settings, files))
+    key = fingerprint("train_planar", str(layers), params.seed)
+    checkpoint = Checkpoint.of(f"planar-{layers}", key)
     flows = train(runs, points, params.flow, checkpoint)
 
     artifacts.write_tensors(artifacts.planar_flows_file(layers), vars(flows))
@@ -50,49 +50,25 @@ def maps() -> None:
 
 
 @app.command()
-def realnvp(name: str) -> None:
+def realnvp(name: str, seed: OneSeed = None) -> None:
     """Train the run NAME of params.yaml's section `realnvp`; killed and started again, it goes on."""
-    import torch
-
-    from regen.artifacts.datasets import read_dataset
-    from regen.realnvp.networks import build_realnvp
-    from regen.realnvp.training import RealNvpLearner, summary
-    from regen.training.device import autocast, set_up
-    from regen.training.environment import timing
-    from regen.training.loop import Plan, fit
+    from regen.realnvp.training import summary, train
+    from regen.training.runs import Session, by_seed
 
     params = read_params()
     run = params.realnvp_run(name)
-    device = set_up(params.device, params.precision)
-    data_file = artifacts.dataset_file(run.data)
-    splits = read_dataset(data_file).splits
-    train, valid, test = (splits[split].pixels.flatten(1).to(device) for split in ("train", "valid", "test"))
-
-    torch.manual_seed(params.seed)
-    flow = build_realnvp(name, run, tuple(splits["train"].pixels.shape[1:])).to(device)
-    learner = RealNvpLearner(flow, run, valid, autocast(params.precision, device))
-    settings = [run.model_dump(), params.seed, str(device), params.precision]
-    checkpoint = Checkpoint.of(name, fingerprint(settings, [data_file, *sources("train_realnvp")]))
-    plan = Plan(
-        name,
-        run.epochs,
-        run.batch_size,
-        run.learning_rate,
-        params.seed,
-        params.training.checkpoint_every,
-        tuple(run.shown_epochs),
+    session = Session.start("train_realnvp", name, params)
+    splits = artifacts.read_dataset(artifacts.dataset_file(run.data)).splits
+    shape = tuple(splits["train"].pixels.shape[1:])
+    images, valid, test = (
+        splits[split].pixels.flatten(1).to(session.device) for split in ("train", "valid", "test")
     )
-    fitted = fit(learner, train, plan, checkpoint)
-
-    artifacts.write_tensors(artifacts.weights_file(name, params.seed), flow.state_dict())
-    artifacts.write_snapshots(artifacts.snapshots_file(name), fitted.snapshots)
-    artifacts.write_csv(artifacts.history_file(name), fitted.table)
-    artifacts.write_metrics(artifacts.scores_file(name, "training"), summary(flow, fitted, test, params.seed))
-    images = len(fitted.history) * len(train)
-    artifacts.write_metrics(
-        artifacts.timing_file(name), timing(fitted.seconds, images // run.batch_size, images, device)
-    )
-    checkpoint.remove()
+    trained = session.train(lambda job: train(run, shape, images, valid, job), params.seeds_of(name), seed)
+    if seed is None:
+        curves = by_seed({seed: each.history.drop(columns="step") for seed, each in trained.items()})
+        artifacts.write_csv(artifacts.history_file(name), curves)
+        scores = [summary(each.learner.flow, each.history, test, seed) for seed, each in trained.items()]
+        session.publish(trained, artifacts.over_seeds(scores))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,24 @@
 import gc
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from regen.errors import InputError, RunError
 
-gc.set_threshold(50_000)  # of 700: it looks for garbage while hundreds of modules are imported, in vain
+OneSeed = Annotated[
+    int | None, typer.Option("--seed", help="Train this seed only, and leave its finished checkpoint.")
+]
+"""Option of trainings: the seeds of a run can so be trained side by side before the run is published."""
+
+
+def collect_garbage_rarely() -> None:
+    """Raise the threshold of 700 objects: while hundreds of modules are imported there is no garbage."""
+    gc.set_threshold(50_000)
+
+
+collect_garbage_rarely()  # here, since stages import what they need below this module
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from regen.gan.schedule import Passes
 from torch import nn
 from torch.nn.functional import logsigmoid
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -11,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gan.small import KINDS, learner_of, networks_of, pixels_of, run_of, vector_of
 from regen.gan.learner import STATISTICS_SEED, _averaged
 from regen.gan.sampling import noise, sample, scale, to_pixels
-from regen.gan.schedule import Passes
 from regen.training.device import set_precision
 from regen.training.grid import on_grid
 

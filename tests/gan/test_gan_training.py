@@ -6,10 +6,10 @@ from functools import partial
 import pandas as pd
 import pytest
 import torch
+from regen.gan.schedule import Passes, Schedule
 
 from gan.small import KINDS, learner_of, pixels_of, run_of, vector_of
 from regen.errors import RunError
-from regen.gan.schedule import Passes, Schedule
 from regen.gan.training import Scoring, Trained, evaluations, history, summary, train
 from regen.training.checkpoint import Checkpoint
 

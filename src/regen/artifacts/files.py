@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,25 @@ def at_most(error: float) -> float:
 def metric(value: float) -> float | str:
     """Return `value`, or the status word 'not finite', since NaN in metrics makes every diff cry wolf."""
     return value if math.isfinite(value) else "not finite"
+
+
+def over_seeds(metrics: Sequence[Metrics]) -> dict[str, float | int | str]:
+    """Metrics of a run over its seeds: means, each with its deviation as `<name>_deviation`.
+
+    Counts and words that all seeds share stay; a word in place of one seed's number stands for all. The
+    metrics of a single seed stay as they are.
+    """
+    found: dict[str, float | int | str] = {}
+    for name, value in metrics[0].items():
+        values = [each[name] for each in metrics]
+        numbers = [each for each in values if not isinstance(each, str)]
+        if len(numbers) < len(values):
+            found[name] = next(each for each in values if isinstance(each, str))
+        elif len(set(numbers)) == 1:
+            found[name] = value
+        else:
+            found |= {name: statistics.fmean(numbers), f"{name}_deviation": statistics.stdev(numbers)}
+    return {**found, "seeds": len(metrics)} if len(metrics) > 1 else found
 
 
 def write_metrics(path: Path, metrics: Metrics | Mapping[str, Metrics]) -> None:

@@ -1,18 +1,23 @@
-"""What training the classifier means: the learner that the loop drives, and what comes of it."""
+"""Training of the classifier: the learner, the run, and the metrics of the trained network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from regen.artifacts import metric
-from regen.artifacts.datasets import Dataset, Images
+from regen.artifacts.datasets import Images
 from regen.errors import InputError
-from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
+from regen.fidelity.classifier import ClassifierNet, accuracy, build_classifier, labels_of
 from regen.params import Classifier
-from regen.training.device import cast, plain
-from regen.training.loop import Fitted, Stateful
+from regen.training.device import cast, place, plain
+from regen.training.loop import Stateful
+from regen.training.runs import Job, Trained
+from regen.training.schedule import Passes, Schedule
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 CROP = 4
@@ -56,6 +61,7 @@ class ClassifierLearner:
         self.network, self.train, self.valid, self.autocast = network, train, valid, autocast
         self.augment = settings.augment
         rate = settings.learning_rate
+        self.rates = {"learning_rate": rate}
         self.optimizer = torch.optim.SGD(
             network.parameters(), rate, MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
         )
@@ -70,7 +76,7 @@ class ClassifierLearner:
         return torch.arange(len(self.train.pixels), device=self.train.pixels.device)
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return the network, the optimiser and where in its cycle the step size is."""
+        """The network, the optimiser and the position in the cycle of the step size."""
         return {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
 
     def step(self, batch: Tensor) -> Tensor:
@@ -87,13 +93,33 @@ class ClassifierLearner:
         self.schedule.step()
         return torch.stack([loss.detach(), cast(logits.argmax(1) == labels).mean()])
 
-    def evaluate(self) -> dict[str, float]:
-        """Return the share of validation images that are classified rightly; nothing where there are none."""
-        return {} if self.valid is None else {"valid_accuracy": accuracy(self.network, self.valid)}
+    def validate(self) -> dict[str, float]:
+        """Accuracy on the validation images; nothing where there are none."""
+        return {} if self.valid is None else {"accuracy": accuracy(self.network, self.valid)}
 
-    def snapshot(self) -> Tensor:
-        """Return no images: a classifier makes none."""
+    def evaluated(self) -> ClassifierNet:
+        """The network itself."""
+        return self.network
+
+    def snapshot(self, model: ClassifierNet) -> Tensor:  # noqa: ARG002 (as every learner's)
+        """No images (0, C, H, W): a classifier makes none."""
         return self.train.pixels[:0]
+
+
+def train(
+    settings: Classifier, splits: Mapping[str, Images], classes: int, job: Job
+) -> Trained[ClassifierLearner]:
+    """Train a classifier of `classes` on the images of `splits`, from torch's random stream as it is."""
+    images = on_device(splits["train"], job.device)
+    valid = on_device(splits["valid"], job.device) if "valid" in splits else None
+    shape = tuple(images.pixels.shape[1:])
+    network = place(build_classifier(shape, classes, settings.widths), job.device)
+    learner = ClassifierLearner(network, settings, images, valid, job.autocast)
+    passes = Passes(learner.rows, settings.batch_size)
+    schedule = Schedule.by_epochs(
+        job.name, job.seed, settings.epochs, passes.sizes, save_every=job.checkpoint_every
+    )
+    return job.fit(learner, passes, schedule)
 
 
 def augmented(pixels: Tensor) -> Tensor:
@@ -110,13 +136,13 @@ def augmented(pixels: Tensor) -> Tensor:
 
 
 def summary(
-    network: ClassifierNet, dataset: Dataset, test: Images, fitted: Fitted
+    network: ClassifierNet, data: str, test: Images, history: pd.DataFrame
 ) -> dict[str, float | int | str]:
-    """Return the metrics of the trained classifier; `test` is what its accuracy is measured on."""
-    last = {name: metric(value) for name, value in fitted.history[-1].items() if name != "epoch"}
+    """Metrics of the trained classifier of `data`; `test` is what its accuracy is measured on."""
+    last = {str(name): metric(value) for name, value in history.iloc[-1].drop(["step", "epoch"]).items()}
     return {
-        "data": dataset.name,
-        "epochs": len(fitted.history),
+        "data": data,
+        "epochs": len(history),
         "parameters": sum(p.numel() for p in network.parameters()),
         "features": network.widths[-1],
         **last,

@@ -29,9 +29,19 @@ class GanLearner:
     terms: tuple[str, ...] = ("metric", "critic_loss", "penalty", "generator_loss")
 
     def __init__(
-        self, run: GanRun, generator: nn.Module, critic: nn.Module, autocast: torch.autocast
+        self,
+        run: GanRun,
+        generator: nn.Module,
+        critic: nn.Module,
+        autocast: torch.autocast,
+        valid: Tensor | None = None,
     ) -> None:
         self.run = run
+        self.valid = valid
+        self.rates = {
+            "generator_learning_rate": run.generator_learning_rate,
+            "critic_learning_rate": run.critic_learning_rate,
+        }
         self.generator = generator
         self.critic = critic
         self.autocast = autocast
@@ -121,11 +131,6 @@ class GanLearner:
             return gp(C, x)
         return P.new_zeros(())
 
-    def is_finite(self) -> bool:
-        """Return whether all parameters of both players are finite."""
-        parameters = [*self.generator_parameters, *self.critic_parameters]
-        return bool(torch.stack([p.detach().isfinite().all() for p in parameters]).all())
-
     def evaluated(self) -> nn.Module:
         """Return the generator that is shown and scored: the average, with its batch norm's statistics.
 
@@ -138,9 +143,13 @@ class GanLearner:
             update_bn(codes.split(self.run.batch_size), generator)
         return generator.eval()
 
-    def snapshot(self, generator: nn.Module) -> Tensor:
-        """Return images (100, C, H, W) uint8 of the same codes at every call."""
-        return sample(generator, SNAPSHOT_IMAGES, self.run.latent, SNAPSHOT_SEED)
+    def snapshot(self, model: nn.Module) -> Tensor:
+        """Images (100, C, H, W) uint8 of the same codes at every call."""
+        return sample(model, SNAPSHOT_IMAGES, self.run.latent, SNAPSHOT_SEED)
+
+    def validate(self) -> dict[str, float]:
+        """`losses` of the validation images; nothing where there are none."""
+        return {} if self.valid is None else self.losses(self.valid)
 
     @torch.no_grad()
     def losses(self, pixels: Tensor) -> dict[str, float]:

@@ -1,19 +1,22 @@
-"""What training a RealNVP means: the learner that the loop drives, and the scores of the finished flow."""
+"""Training of a RealNVP: the learner, a run with one seed, and the metrics of the finished flow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.optim import Adam
 
 from regen.artifacts import at_most, metric
 from regen.params import RealNvpRun
-from regen.realnvp.networks import RealNVP
+from regen.realnvp.networks import RealNVP, build_realnvp
 from regen.training.grid import on_grid
-from regen.training.loop import Fitted, Stateful
+from regen.training.loop import Stateful
+from regen.training.runs import Job, Trained
+from regen.training.schedule import Passes, Schedule
 
 EVALUATION_BATCH = 1000
 SNAPSHOT_IMAGES = 64
@@ -27,6 +30,7 @@ class RealNvpLearner:
     def __init__(self, flow: RealNVP, run: RealNvpRun, valid: Tensor, autocast: torch.autocast) -> None:
         self.flow = flow
         self.run = run
+        self.rates = {"learning_rate": run.learning_rate}
         self.optimizer = on_grid(Adam(flow.parameters(), lr=run.learning_rate, fused=True), flow)
         self.valid = valid
         self.autocast = autocast
@@ -35,7 +39,7 @@ class RealNvpLearner:
         self.noise = noise.to(valid.device)
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return the flow and the optimiser."""
+        """The flow and the optimiser."""
         return {"flow": self.flow, "optimizer": self.optimizer}
 
     def step(self, batch: Tensor) -> Tensor:
@@ -49,14 +53,35 @@ class RealNvpLearner:
         self.optimizer.step()
         return loss.detach()[None]
 
-    def evaluate(self) -> dict[str, float]:
-        """Return the validation images' mean bits per dimension."""
-        return {"valid_bits_per_dimension": float(bits(self.flow, self.valid).mean())}
+    def validate(self) -> dict[str, float]:
+        """Mean bits per dimension of the validation images."""
+        return {"bits_per_dimension": float(bits(self.flow, self.valid).mean())}
+
+    def evaluated(self) -> RealNVP:
+        """The flow itself."""
+        return self.flow
 
     @torch.no_grad()
-    def snapshot(self) -> Tensor:
-        """Return images (N, C, H, W) uint8 of the same z at every epoch, at the run's temperature."""
-        return self.flow.sample(self.noise, self.run.temperature)
+    def snapshot(self, model: RealNVP) -> Tensor:
+        """Images (N, C, H, W) uint8 of the same z at every call, at the run's temperature."""
+        return model.sample(self.noise, self.run.temperature)
+
+
+def train(
+    run: RealNvpRun, shape: tuple[int, ...], images: Tensor, valid: Tensor, job: Job
+) -> Trained[RealNvpLearner]:
+    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
+    flow = build_realnvp(job.name, run, shape).to(job.device)
+    passes = Passes(images, run.batch_size)
+    schedule = Schedule.by_epochs(
+        job.name,
+        job.seed,
+        run.epochs,
+        passes.sizes,
+        shown=run.shown_epochs,
+        save_every=job.checkpoint_every,
+    )
+    return job.fit(RealNvpLearner(flow, run, valid, job.autocast), passes, schedule)
 
 
 def _dequantised(pixels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -81,13 +106,13 @@ def reconstruction_error(flow: RealNVP, pixels: Tensor) -> float:
     return float(torch.stack(errors).max())
 
 
-def summary(flow: RealNVP, fitted: Fitted, test: Tensor, seed: int) -> dict[str, float | int | str]:
-    """Return the metrics of a finished run: its last epoch's terms, and the scores of the test images."""
+def summary(flow: RealNVP, history: pd.DataFrame, test: Tensor, seed: int) -> dict[str, float | int | str]:
+    """Metrics of a finished run: its last epoch's terms, and the scores of the test images."""
     torch.manual_seed(seed)
     test_bits = bits(flow, test)
-    last = {name: metric(value) for name, value in fitted.history[-1].items() if name != "epoch"}
+    last = {str(name): metric(value) for name, value in history.iloc[-1].drop(["step", "epoch"]).items()}
     return {
-        "epochs": len(fitted.history),
+        "epochs": len(history),
         "parameters": sum(p.numel() for p in flow.parameters()),
         **last,
         "test_images": len(test),

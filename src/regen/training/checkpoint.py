@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +25,53 @@ from regen.errors import InputError, RunError
 from regen.params.yaml_files import read_yaml
 
 
-def fingerprint(settings: Any, files: Iterable[Path]) -> str:
-    """Return a key of `settings`, plain data, and of the content of `files`: equal keys, equal results."""
-    digest = hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode())
-    for path in sorted(files):
+def fingerprint(stage: str, run: str, *more: str | int) -> str:
+    """Key of all that the result of `stage` of dvc.yaml for `run` depends on: equal keys, equal results.
+
+    Those are the files and the values of params.yaml that dvc.yaml lists, and `more`: what it cannot know,
+    such as the device that `auto` stands for. `seed` and a run's `seeds` are left out, and the one in use is
+    part of `more`.
+
+    Raises:
+        InputError: dvc.yaml has no such stage, or a file that the stage depends on is not there.
+    """
+    deps, settings = _inputs(stage, run)
+    digest = hashlib.sha256(json.dumps([settings, torch.__version__, *more], sort_keys=True).encode())
+    for path in sorted(file for dep in deps for file in _files(dep)):
+        digest.update(str(path).encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
-def sources(stage: str) -> list[Path]:
-    """Files of code that `stage` of dvc.yaml depends on, and a checkpoint of it, too.
-
-    Raises:
-        InputError: dvc.yaml is not there, or has no such stage.
-    """
-    stages = read_yaml(Path("dvc.yaml"))["stages"]
+def _inputs(stage: str, run: str) -> tuple[list[Path], dict[str, Any]]:
+    """Files that `stage` depends on for `run`, and the settings by key, as dvc.yaml lists them."""
+    stages, params = read_yaml(Path("dvc.yaml"))["stages"], read_yaml(Path("params.yaml"))
     if stage not in stages:
         raise InputError(f"dvc.yaml: no stage {stage!r}")
     entry = stages[stage]
-    code = [Path(dep) for dep in entry.get("do", entry)["deps"] if dep.startswith(("src/", "stages/"))]
-    return [file for path in code for file in (path.rglob("*.py") if path.is_dir() else [path])]
+    items = _value(params, entry["foreach"].strip("${}")) if "foreach" in entry else {}
+    item: Any = items[run] if isinstance(items, dict) and run in items else run
+
+    def filled(text: str) -> str:
+        text = text.replace("${key}", run).replace("${item}", str(item))
+        return re.sub(r"\$\{item\.(\w+)\}", lambda match: str(item[match[1]]), text)
+
+    does = entry.get("do", entry)
+    deps = [Path(filled(dep)) for dep in does["deps"]]
+    return deps, {key: _value(params, key) for key in map(filled, does["params"]) if key != "seed"}
+
+
+def _value(params: Any, key: str) -> Any:
+    """Value of a dotted key; of a section without its `seeds`."""
+    value = reduce(lambda section, step: section[step], key.split("."), params)
+    return {name: value[name] for name in value if name != "seeds"} if isinstance(value, dict) else value
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path}: not there; run the stage that makes it: dvc repro")
+    inside = path.rglob("*") if path.is_dir() else [path]
+    return [file for file in inside if file.is_file() and "__pycache__" not in file.parts]
 
 
 def rng_state(device: torch.device) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""What training a VAE means: the learner that the loop drives, and what it trains on."""
+"""Training of a VAE: the learner, a run with one seed, and the metrics of a finished run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from torch.optim import Adam
 
 from regen.artifacts import metric
 from regen.params import VaeRun
+from regen.training.device import place
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
+from regen.training.runs import Job, Trained
+from regen.training.schedule import Passes, Schedule
 from regen.vae.elbo import Elbo, elbo
-from regen.vae.networks import VAE
+from regen.vae.networks import VAE, build_vae
 from regen.vae.observations import scale, to_pixels
 
 EVALUATION_BATCH = 1000
@@ -26,6 +29,7 @@ class VaeLearner:
 
     def __init__(self, vae: VAE, run: VaeRun, valid: Tensor, autocast: torch.autocast) -> None:
         self.vae = vae
+        self.rates = {"learning_rate": run.learning_rate}
         generator = torch.Generator().manual_seed(0)  # the codes of what is shown, alike in all runs
         self.codes = torch.randn(SNAPSHOT_IMAGES, vae.latent, generator=generator).to(valid.device)
         self.optimizer = on_grid(Adam(vae.parameters(), lr=run.learning_rate, fused=True), vae)
@@ -33,7 +37,7 @@ class VaeLearner:
         self.autocast = autocast
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return the model and the optimiser."""
+        """The model and the optimiser."""
         return {"vae": self.vae, "optimizer": self.optimizer}
 
     def step(self, batch: Tensor) -> Tensor:
@@ -45,19 +49,39 @@ class VaeLearner:
         self.optimizer.step()
         return terms.detach()
 
-    def evaluate(self) -> dict[str, float]:
-        """Return the validation images' terms, in nats an image."""
-        means = evaluate(self.vae, self.valid)
-        return {f"valid_{name}": float(mean) for name, mean in zip(self.terms, means, strict=True)}
+    def validate(self) -> dict[str, float]:
+        """Terms of the validation images, in nats an image."""
+        return dict(zip(self.terms, evaluate(self.vae, self.valid).tolist(), strict=True))
+
+    def evaluated(self) -> VAE:
+        """The model itself."""
+        return self.vae
 
     @torch.no_grad()
-    def snapshot(self) -> Tensor:
-        """Return the means of p(x|z) for the same z at every epoch, as images (N, C, H, W) uint8."""
-        training = self.vae.training
-        self.vae.eval()
-        means = self.vae.decode(self.codes).sigmoid()
-        self.vae.train(training)
-        return to_pixels(means).unflatten(-1, self.vae.shape)
+    def snapshot(self, model: VAE) -> Tensor:
+        """Means of p(x|z) for the same z at every call, as images (N, C, H, W) uint8."""
+        training = model.training
+        model.eval()
+        means = model.decode(self.codes).sigmoid()
+        model.train(training)
+        return to_pixels(means).unflatten(-1, model.shape)
+
+
+def train(
+    run: VaeRun, shape: tuple[int, ...], images: Tensor, valid: Tensor, job: Job
+) -> Trained[VaeLearner]:
+    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
+    vae = place(build_vae(run, shape), job.device)
+    passes = Passes(images, run.batch_size)
+    schedule = Schedule.by_epochs(
+        job.name,
+        job.seed,
+        run.epochs,
+        passes.sizes,
+        shown=run.shown_epochs,
+        save_every=job.checkpoint_every,
+    )
+    return job.fit(VaeLearner(vae, run, valid, job.autocast), passes, schedule)
 
 
 def mean_terms(bound: Elbo) -> Tensor:
