@@ -35,7 +35,7 @@ def vae(name: str) -> None:
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"]
     shape = tuple(test.pixels.shape[1:])
     drawn = Artifacts(
-        load_vae(run, shape, artifacts.weights_file(name, params.vae_seeds(name)[0])),
+        load_vae(run, shape, artifacts.weights_file(name, params.seeds_of(name)[0])),
         artifacts.read_snapshots(artifacts.snapshots_file(name)),
         artifacts.read_csv(artifacts.history_file(name)),
         observations(test, run.binarize),

@@ -25,7 +25,7 @@ def estimate_likelihood(name: str) -> None:
 
     settings = params.likelihood
     scored, estimates, steps = {}, {}, []
-    for seed in params.vae_seeds(name):
+    for seed in params.seeds_of(name):
         weights = artifacts.weights_file(name, seed)
         vae = place(load_vae(run, tuple(test.pixels.shape[1:]), weights), device)
         scored[seed] = scores.score(vae, pixels, seed)

@@ -50,7 +50,7 @@ def vae_samples(params: Params, name: str, device: torch.device) -> Tensor:
     """Return means of p(x|z) (N, C, H, W) uint8 of the VAE of its first seed, z from the prior."""
     from regen.vae.sampling import sample
 
-    return sample(trained_vae(params, name, device), params.score.samples, params.vae_seeds(name)[0])
+    return sample(trained_vae(params, name, device), params.score.samples, params.seeds_of(name)[0])
 
 
 def misread(params: Params, name: str, device: torch.device) -> float:
@@ -74,7 +74,7 @@ def trained_vae(params: Params, name: str, device: torch.device) -> VAE:
     """Return the VAE of its first seed."""
     from regen.vae.networks import load_vae
 
-    run, weights = params.vae_run(name), artifacts.weights_file(name, params.vae_seeds(name)[0])
+    run, weights = params.vae_run(name), artifacts.weights_file(name, params.seeds_of(name)[0])
     return place(load_vae(run, DATASETS[run.data].shape, weights), device)
 
 

@@ -28,7 +28,7 @@ def train_vae(name: str) -> None:
     settings = run.model_dump(exclude={"seeds"})
     key = fingerprint([settings, str(device), params.precision], [data_file, *sources("train_vae")])
     vaes, fits, checkpoints = {}, {}, []
-    for seed in params.vae_seeds(name):
+    for seed in params.seeds_of(name):
         torch.manual_seed(seed)
         vae = place(build_vae(run, tuple(splits["train"].pixels.shape[1:])), device)
         learner = VaeLearner(vae, run, valid, autocast(params.precision, device))
