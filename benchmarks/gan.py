@@ -23,7 +23,7 @@ from torch.utils.flop_counter import flop_registry
 from benchmarks.timing import HEADING, Timing, compare
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.params.gan import GanRun
+from regen.params.gan import ResidualRun
 from regen.training.device import autocast, place, select_device, set_precision
 from regen.training.graphs import Recorded
 from regen.training.schedule import Passes
@@ -37,7 +37,7 @@ SIDE = {"cpu": 1024, "cuda": 8192}
 """Of the square matrices whose product gives the device's rate."""
 
 
-def run_of(width: int, **changes: object) -> GanRun:
+def run_of(width: int, **changes: object) -> ResidualRun:
     """Return `cifar10_jsd_1` with some keys changed."""
     settings = {
         "data": "digits_color",
@@ -57,7 +57,7 @@ def run_of(width: int, **changes: object) -> GanRun:
         "evaluate_every": 0,
         "statistics_batches": 0,
     }
-    return GanRun.model_validate(settings | changes)
+    return ResidualRun.model_validate(settings | changes)
 
 
 class PlainBlock(nn.Module):
@@ -100,7 +100,7 @@ def plain_critic(width: int) -> nn.Module:
 class PlainTrainer:
     """Floats from a DataLoader in float32, a graph for each network's call, losses read at every step."""
 
-    def __init__(self, run: GanRun, pixels: Tensor, device: torch.device) -> None:
+    def __init__(self, run: ResidualRun, pixels: Tensor, device: torch.device) -> None:
         assert run.width is not None
         self.run, self.device = run, device
         self.generator, self.critic = (make(run.width).to(device) for make in (plain_generator, plain_critic))
@@ -168,7 +168,7 @@ class Operations(TorchDispatchMode):
 class Ours:
     """The learner and its batches, as training drives them."""
 
-    def __init__(self, run: GanRun, pixels: Tensor, device: torch.device, precision: str) -> None:
+    def __init__(self, run: ResidualRun, pixels: Tensor, device: torch.device, precision: str) -> None:
         generator, critic = (place(build(run, SHAPE), device) for build in (build_generator, build_critic))
         self.learner = GanLearner(run, generator, critic, autocast(precision, device))
         self.take = Recorded(self.learner.step) if device.type == "cuda" else self.learner.step

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
 from regen import artifacts
 from regen.chapters.gan import (
@@ -26,7 +27,7 @@ from regen.chapters.scores import (
 )
 from regen.chapters.trends import course, rank_correlation, strengths, tells_more, trends_table
 from regen.params import Data, Params
-from regen.params.gan import GanRun
+from regen.params.gan import GanRun, ResidualRun
 from regen.report.claims import Claim, Claims, Facts, judge
 
 RUN = {
@@ -105,7 +106,7 @@ def params():
     return Params.model_construct(
         vae={"vae": None},
         realnvp={"flow": None},
-        gan={name: GanRun(**run) for name, run in RUNS.items()},
+        gan={name: TypeAdapter(GanRun).validate_python(run) for name, run in RUNS.items()},
         data=Data(sets=["digits_color"], mirror=None),
         score=SimpleNamespace(runs=dict.fromkeys(("vae", *RUNS), "digits_color")),
     )
@@ -189,7 +190,7 @@ def section(params, records, table, trends):
     ],
 )
 def test_what_keeps_the_critic_in_bounds(changes, words):
-    assert constraint(GanRun(**RUN | changes)) == words
+    assert constraint(ResidualRun(**RUN | changes)) == words
 
 
 def test_a_row_a_run_with_its_scores_beside_the_reports(table, rows):

@@ -116,7 +116,7 @@ def test_no_format_is_published_unless_all_are_made(tmp_path, monkeypatch):
     [
         (["pdf"], "the page shows the PNG files; allowed: png, and pdf beside it"),
         ([], "the page shows the PNG files"),
-        (["png", "png"], "nothing may stand there twice"),
+        (["png", "png"], "duplicate value 'png'"),
         (["png", "svg"], "'png' or 'pdf'"),
     ],
 )

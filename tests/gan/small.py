@@ -4,7 +4,7 @@ import torch
 
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.params.gan import GanRun
+from regen.params.gan import DcganRun, MlpRun, ResidualRun
 from regen.training.device import autocast
 
 SHAPE = (3, 8, 8)
@@ -40,11 +40,12 @@ MLP = {
 }
 DCGAN = {**RESIDUAL, "networks": "dcgan", "loss": "nonsaturating", "critic_steps": 1, "ema": 0.0}
 KINDS = {"residual": RESIDUAL, "mlp": MLP, "dcgan": DCGAN}
+SECTIONS = {"residual": ResidualRun, "mlp": MlpRun, "dcgan": DcganRun}
 
 
 def run_of(kind="residual", **changes):
     """Return the run of that kind of networks with some keys changed."""
-    return GanRun(**(KINDS[kind] | changes))
+    return SECTIONS[kind](**(KINDS[kind] | changes))
 
 
 def networks_of(run, shape=SHAPE, seed=0):

@@ -3,10 +3,10 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from gan.small import KINDS, images_of, networks_of, run_of
+from gan.small import KINDS, SECTIONS, images_of, networks_of, run_of
 from regen.errors import InputError
 from regen.gan.networks import ResidualBlock, build_critic, build_generator, relu
-from regen.params.gan import GanRun, doublings
+from regen.params.gan import doublings
 
 
 def size(network):
@@ -173,8 +173,13 @@ def test_same_seed_same_networks():
 
 def test_a_run_has_no_second_set_of_settings():
     """What a key of the protocol may default to leaves that part of a GAN out."""
-    optional = {name for name, field in GanRun.model_fields.items() if not field.is_required()}
+    optional = {
+        name
+        for section in SECTIONS.values()
+        for name, field in section.model_fields.items()
+        if not field.is_required()
+    }
     assert optional == {
-        "width", "generator", "critic", "generator_batch_norm", "slope", "spectral_norm", "penalty",
-        "penalty_coefficient", "critic_weight_decay", "ema", "epochs", "steps",
+        "generator_batch_norm", "slope", "spectral_norm", "penalty", "penalty_coefficient",
+        "critic_weight_decay", "ema", "epochs", "steps", "seeds",
     }  # fmt: skip

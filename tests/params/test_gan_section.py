@@ -2,7 +2,7 @@
 
 import pydantic
 import pytest
-from gan.small import DCGAN, MLP, RESIDUAL
+from gan.small import DCGAN, KINDS, MLP, RESIDUAL, SECTIONS
 
 from regen.params import Section
 from regen.params.gan import GanRun
@@ -21,23 +21,37 @@ def mistakes(settings):
     return explain(caught.value.errors(), Whole)
 
 
+def without(settings, key):
+    return {name: value for name, value in settings.items() if name != key}
+
+
 MISTAKES = [
-    (RESIDUAL, {"width": None}, "width: missing; networks residual ask for it"),
-    (DCGAN, {"width": None}, "width: missing; networks dcgan ask for it"),
-    (MLP, {"generator": None}, "generator: missing; networks mlp ask for it"),
-    (MLP, {"critic": None}, "critic: missing; networks mlp ask for it"),
-    (MLP, {"width": 4}, "width 4: not of networks mlp; allowed: generator, critic, generator_batch_norm"),
-    (RESIDUAL, {"critic": [4]}, "critic [4]: not of networks residual; allowed: width"),
+    (without(RESIDUAL, "width"), {}, "width: missing; networks residual ask for it"),
+    (without(DCGAN, "width"), {}, "width: missing; networks dcgan ask for it"),
+    (without(MLP, "generator"), {}, "generator: missing; networks mlp ask for it"),
+    (without(MLP, "critic"), {}, "critic: missing; networks mlp ask for it"),
+    (without(MLP, "latent"), {}, "latent: missing; the schema asks for it"),
+    (MLP, {"critic": None}, "critic: None: should be a valid list"),
+    (MLP, {"width": 4}, "width: 4: not of networks mlp; allowed: generator, critic, generator_batch_norm"),
+    (RESIDUAL, {"critic": [4]}, "critic: [4]: not of networks residual; allowed: width"),
     (
         DCGAN,
         {"generator_batch_norm": True},
-        "generator_batch_norm True: not of networks dcgan; allowed: width",
+        "generator_batch_norm: True: not of networks dcgan; allowed: width",
     ),
+    (without(MLP, "networks"), {}, "networks: missing; the schema asks for it"),
+    (without(MLP, "networks"), {"netwroks": "mlp"}, "netwroks: unknown key; did you mean 'networks'?"),
+    (RESIDUAL, {"networks": None}, "networks: None: should be 'residual', 'dcgan' or 'mlp'"),
+    (RESIDUAL, {"networks": ["mlp"]}, "networks: ['mlp']: should be 'residual', 'dcgan' or 'mlp'"),
+    (RESIDUAL, {"residual": 1}, "residual: unknown key; allowed: "),
+    (without(RESIDUAL, "width"), {"wdith": 3}, "wdith: unknown key; did you mean 'width'?"),
+    (RESIDUAL, {"seeds": [3, 1, 3]}, "seeds: [3, 1, 3]: duplicate value 3"),
+    (RESIDUAL, {"shown": [6, 0, 6, 0]}, "shown: [6, 0, 6, 0]: duplicate values 6, 0"),
     (RESIDUAL, {"width": 0}, "width: 0: should be greater than or equal to 1"),
     (RESIDUAL, {"latent": -1}, "latent: -1: should be greater than or equal to 1"),
     (RESIDUAL, {"latent": 2.5}, "latent: 2.5: should be a valid integer"),
     (MLP, {"generator": [4, 0]}, "generator.1: 0: should be greater than or equal to 1"),
-    (RESIDUAL, {"networks": "resnet"}, "networks: 'resnet': should be 'residual', 'mlp' or 'dcgan'"),
+    (RESIDUAL, {"networks": "resnet"}, "networks: 'resnet': should be 'residual', 'dcgan' or 'mlp'"),
     (RESIDUAL, {"loss": "hinge"}, "loss: 'hinge': should be 'jsd', 'w1' or 'nonsaturating'"),
     (
         RESIDUAL,
@@ -91,9 +105,10 @@ def test_one_line_for_each_mistake(base, changes, line):
     assert "\n" not in found
 
 
-@pytest.mark.parametrize("settings", [RESIDUAL, MLP, DCGAN])
-def test_what_is_right_is_taken(settings):
-    run = GanRun(**settings)
+@pytest.mark.parametrize("kind", KINDS)
+def test_networks_decide_the_section(kind):
+    settings = KINDS[kind]
+    run = Whole.model_validate({"gan": {"run": settings}}).gan["run"]
+    assert type(run) is SECTIONS[kind]
     assert (run.unit, run.length) == ("steps", 6)
-    whole = {key: value for key, value in settings.items() if key != "steps"}
-    assert GanRun(**whole, epochs=9).unit == "epochs"
+    assert type(run)(**without(settings, "steps"), epochs=9).unit == "epochs"

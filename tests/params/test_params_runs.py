@@ -63,7 +63,6 @@ def test_the_base_is_allowed(read):
 
 
 SHOWN = "allowed: 0 to epochs, which is 9"
-TWICE = "nothing may stand there twice"
 AT_LEAST_1 = "should be greater than or equal to 1"
 
 
@@ -72,7 +71,7 @@ AT_LEAST_1 = "should be greater than or equal to 1"
     [
         ("flow.layers", [2, 0], f"flow.layers.1: 0: {AT_LEAST_1}"),
         ("flow.layers", [-8], f"flow.layers.0: -8: {AT_LEAST_1}"),
-        ("flow.layers", [2, 8, 2], f"flow.layers: [2, 8, 2]: {TWICE}"),
+        ("flow.layers", [2, 8, 2], "flow.layers: [2, 8, 2]: duplicate value 2"),
         ("flow.layers", [], "flow.layers: []: List should have at least 1 item"),
         ("flow.layers", 8, "flow.layers: 8: should be a valid list"),
         ("flow.layers", [2.5], "flow.layers.0: 2.5: should be a valid integer"),
@@ -88,18 +87,18 @@ AT_LEAST_1 = "should be greater than or equal to 1"
         ("flow.evaluation_samples", 0, f"flow.evaluation_samples: 0: {AT_LEAST_1}"),
         ("flow.layer", [2], "flow.layer: unknown key; did you mean 'layers'? allowed: averaged_losses, "),
         ("vae.v.shown_epochs", [0, 10], f"vae.v.shown_epochs [0, 10]: {SHOWN}"),
-        ("vae.v.shown_epochs", [1, 1], f"vae.v.shown_epochs: [1, 1]: {TWICE}"),
+        ("vae.v.shown_epochs", [1, 1], "vae.v.shown_epochs: [1, 1]: duplicate value 1"),
         ("vae.v.shown_epochs", [-1], "vae.v.shown_epochs.0: -1: should be greater than or equal to 0"),
         ("vae.v.shown_epochs", [], "vae.v.shown_epochs: []: Value should have at least 1 item"),
         ("vae.v.planar_layers", -1, "vae.v.planar_layers: -1: should be greater than or equal to 0"),
         ("vae.v.planar_layers", True, "vae.v.planar_layers: True: should be a valid integer"),
-        ("vae.v.seeds", [1, 2, 1], f"vae.v.seeds: [1, 2, 1]: {TWICE}"),
+        ("vae.v.seeds", [1, 2, 1], "vae.v.seeds: [1, 2, 1]: duplicate value 1"),
         ("vae.v.seeds", [], "vae.v.seeds: []: Value should have at least 1 item"),
         ("vae.v.seeds", [-1], "vae.v.seeds.0: -1: should be greater than or equal to 0"),
         ("vae.v.seeds", [2**63], f"vae.v.seeds.0: {2**63}: should be less than {2**63}"),
         ("vae.v.seeds", 3, "vae.v.seeds: 3: should be a valid list"),
         ("realnvp.r.shown_epochs", [10], f"realnvp.r.shown_epochs [10]: {SHOWN}"),
-        ("realnvp.r.shown_epochs", [0, 0], f"realnvp.r.shown_epochs: [0, 0]: {TWICE}"),
+        ("realnvp.r.shown_epochs", [0, 0], "realnvp.r.shown_epochs: [0, 0]: duplicate value 0"),
         ("realnvp.r.couplings", 0, f"realnvp.r.couplings: 0: {AT_LEAST_1}"),
         ("realnvp.r.hidden", [], "realnvp.r.hidden: []: List should have at least 1 item"),
         ("realnvp.r.hidden", [8, 0], f"realnvp.r.hidden.1: 0: {AT_LEAST_1}"),
@@ -210,10 +209,16 @@ def test_two_mistakes_two_lines(refused):
     assert [line.split(": ")[1] for line in said] == ["flow.seeds", "realnvp.r.alpha"]
 
 
-def test_seeds_of_a_vae(read):
-    assert read(**{"vae.v.seeds": [7, 3]}).vae_seeds("v") == [7, 3]
-    without = {key: value for key, value in VAE.items() if key != "seeds"}
-    assert read(**{"vae.v": without, "seed": 5}).vae_seeds("v") == [5]
+@pytest.mark.parametrize("run", ["vae.v", "realnvp.r", "gan.g"])
+def test_seeds_of_a_run_are_its_own_or_the_one_seed(read, run):
+    name = run.partition(".")[2]
+    assert read(**{f"{run}.seeds": [7, 3], "seed": 5}).seeds_of(name) == [7, 3]
+    assert read(**{f"{run}.seeds": None, "seed": 5}).seeds_of(name) == [5]
+
+
+def test_seeds_of_a_run_that_is_not_there(read):
+    with pytest.raises(InputError, match=r"^params.yaml: no run 'rr'; did you mean 'r'\? allowed: "):
+        read().seeds_of("rr")
 
 
 def test_epochs_in_any_order_and_planar_layers_from_0_on(read):

@@ -43,8 +43,10 @@ WITHOUT_EFFECT_ON = {
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
 EXTRACTS = ("measure_reference", "train_gan", "score_samples")
-FAMILY = {"vae_run": "vae", "vae_seeds": "vae", "realnvp_run": "realnvp", "gan_run": "gan"}
-"""Methods of the settings that return a part of one run."""
+FAMILY = {"vae_run": "vae", "realnvp_run": "realnvp", "gan_run": "gan"}
+"""Methods of the settings that return one run."""
+METHODS = FAMILY | {"seeds_of": "seed"}
+"""And the one that returns a run's seeds: those of the run, which the stage reads, or else the one `seed`."""
 
 
 def is_empty(module):
@@ -113,7 +115,7 @@ def reads(nodes):
         text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
         if text.startswith("params.") and text.replace(".", "").replace("_", "").isalnum():
             name = text.removeprefix("params.")
-            found.add(FAMILY.get(name, name.replace(".", "/")))
+            found.add(METHODS.get(name, name.replace(".", "/")))
         else:
             found |= reads(ast.iter_child_nodes(node))
     return found

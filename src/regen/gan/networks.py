@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from regen.errors import InputError
-from regen.params.gan import SMALLEST, GanRun, doublings
+from regen.params.gan import SMALLEST, DcganRun, GanRun, MlpRun, ResidualRun, doublings
 
 GATE = -3.0
 """Where a residual block's gate starts: 1 - sigmoid(-3), 95 % of it, is the identity."""
@@ -75,34 +75,33 @@ def leaky_relu(slope: float) -> Callable[[], nn.Module]:
     return lambda: nn.LeakyReLU(slope, inplace=True)
 
 
-def widths(run: GanRun, shape: tuple[int, ...]) -> list[int]:
+def widths(run: ResidualRun | DcganRun, shape: tuple[int, ...]) -> list[int]:
     """Return the channels of the maps from `run.width` next to the image to the smallest, doubling.
 
     Raises:
         InputError: images of `shape` (C, H, W) are not what such networks make.
     """
-    assert run.width is not None
     try:
         return [run.width << i for i in range(doublings(shape))]
     except ValueError as error:
         raise InputError(f"params.yaml: networks: {run.networks!r}: {error}; try mlp") from None
 
 
-def convolutional_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+def convolutional_generator(run: ResidualRun | DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Return z - 4x4 maps - BN - ReLU - [res], each size twice the last, up to the image - tanh."""
     channels = [*reversed(widths(run, shape))]
     layers: Layers = [nn.Unflatten(1, (run.latent, 1, 1))]
     for inputs, outputs in pairwise([run.latent, *channels]):
         stride, padding = (1, 0) if len(layers) == 1 else (2, 1)
         layers += convolution(inputs, outputs, 4, stride, padding, relu, True, nn.ConvTranspose2d)
-        if run.networks == "residual":
+        if isinstance(run, ResidualRun):
             layers.append(ResidualBlock(outputs, relu, batch_norm=True))
-    bias = run.networks == "residual"  # DCGAN's generator has none anywhere
+    bias = isinstance(run, ResidualRun)  # DCGAN's generator has none anywhere
     layers += [nn.ConvTranspose2d(channels[-1], shape[0], 4, 2, 1, bias=bias), nn.Tanh()]
     return nn.Sequential(*layers)
 
 
-def residual_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Return image - half as large - LeakyReLU - res, down to 4x4 - conv4x4."""
     activation = leaky_relu(run.slope)
     channels = [shape[0], *widths(run, shape)]
@@ -113,7 +112,7 @@ def residual_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST), nn.Flatten(0))
 
 
-def dcgan_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Return image - half as large - [BN, but in the first layer] - LeakyReLU, down to 4x4 - conv4x4."""
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
@@ -123,9 +122,8 @@ def dcgan_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
 
 
-def mlp_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+def mlp_generator(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Return z - (linear - [BN, from the second on] - LeakyReLU) per hidden width - linear - tanh."""
-    assert run.generator is not None
     layers: Layers = []
     for inputs, outputs in pairwise([run.latent, *run.generator]):
         batch_norm = run.generator_batch_norm and bool(layers)
@@ -135,9 +133,8 @@ def mlp_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers, last, nn.Tanh(), nn.Unflatten(1, shape))
 
 
-def mlp_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Sequential:
+def mlp_critic(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Return image - (linear - LeakyReLU) per hidden width - linear."""
-    assert run.critic is not None
     layers: Layers = [nn.Flatten()]
     for inputs, outputs in pairwise([prod(shape), *run.critic]):
         layers += [nn.Linear(inputs, outputs), leaky_relu(run.slope)()]
@@ -161,8 +158,10 @@ def build_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
     Raises:
         InputError: its networks don't make images of that size.
     """
-    generator = mlp_generator(run, shape) if run.networks == "mlp" else convolutional_generator(run, shape)
-    if run.networks == "dcgan":
+    if isinstance(run, MlpRun):
+        return mlp_generator(run, shape)
+    generator = convolutional_generator(run, shape)
+    if isinstance(run, DcganRun):
         start_as_dcgan(generator)
     return generator
 
@@ -173,10 +172,14 @@ def build_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
     Raises:
         InputError: its networks don't take images of that size.
     """
-    build = {"residual": residual_critic, "dcgan": dcgan_critic, "mlp": mlp_critic}[run.networks]
-    critic = build(run, shape)
-    if run.networks == "dcgan":
-        start_as_dcgan(critic)
+    match run:
+        case MlpRun():
+            critic = mlp_critic(run, shape)
+        case ResidualRun():
+            critic = residual_critic(run, shape)
+        case DcganRun():
+            critic = dcgan_critic(run, shape)
+            start_as_dcgan(critic)
     if run.spectral_norm:
         for module in list(critic.modules()):
             if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -8,7 +8,7 @@ from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed
 from regen.params.data import Data
 from regen.params.dirac import Dirac
 from regen.params.figures import FigureFiles, Figures, Interpolation
-from regen.params.gan import GanRun
+from regen.params.gan import DcganRun, GanRun, MlpRun, ResidualRun
 from regen.params.layers import Conv
 from regen.params.likelihood import Likelihood
 from regen.params.mistakes import suggest
@@ -28,6 +28,7 @@ __all__ = [
     "Conv",
     "Data",
     "DatasetName",
+    "DcganRun",
     "Dirac",
     "FigureFiles",
     "Figures",
@@ -35,8 +36,10 @@ __all__ = [
     "GanRun",
     "Interpolation",
     "Likelihood",
+    "MlpRun",
     "Params",
     "RealNvpRun",
+    "ResidualRun",
     "RunName",
     "Score",
     "Section",

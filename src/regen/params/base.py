@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -30,9 +31,11 @@ RunName = Annotated[str, Field(pattern=RUN_NAME), AfterValidator(_free_name)]
 
 
 def distinct(values: list[Any]) -> list[Any]:
-    """Return `values`; ValueError where one stands there twice."""
-    if len(set(values)) < len(values):
-        raise ValueError("nothing may stand there twice")
+    """Pass on `values`; ValueError names those that occur more than once."""
+    if again := [value for value, count in Counter(values).items() if count > 1]:
+        raise ValueError(
+            f"duplicate {'value' if len(again) == 1 else 'values'} {', '.join(map(repr, again))}"
+        )
     return values
 
 

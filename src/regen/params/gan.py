@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from regen.data.catalog import DATASETS
-from regen.params.base import Count, DatasetName, Finite, Positive, Section, distinct
+from regen.params.base import Count, DatasetName, Finite, Positive, Section, Seeds, distinct
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -19,19 +19,13 @@ Shown = Annotated[
 
 SMALLEST = 4
 """Side of the smallest feature map of the convolutional networks, in pixels."""
-KEYS_OF = {
-    "residual": ("width",),
-    "dcgan": ("width",),
-    "mlp": ("generator", "critic", "generator_batch_norm"),
-}
-"""Keys that belong to some kinds of networks only; of these, the ones that each kind may have."""
 
 
 def doublings(shape: tuple[int, ...]) -> int:
-    """Return how often a map of side SMALLEST is doubled to give images of `shape` (C, H, W).
+    """Count the doublings from a map of side SMALLEST to images of `shape` (C, H, W).
 
     Raises:
-        ValueError: no number of doublings gives that size.
+        ValueError: images of that size cannot be made by doubling.
     """
     _, height, width = shape
     times = (height // SMALLEST).bit_length() - 1
@@ -40,20 +34,11 @@ def doublings(shape: tuple[int, ...]) -> int:
     return times
 
 
-class GanRun(Section):
-    """One GAN: a generator z -> image in [-1, 1], and a critic image -> real number."""
+class _GanRun(Section):
+    """What all GANs share: a generator z -> image in [-1, 1], and a critic image -> real number."""
 
     data: DatasetName = Field(description="one of data.sets")
-    networks: Literal["residual", "mlp", "dcgan"] = Field(description="what generator and critic are made of")
     latent: Count = Field(description="dimension of z, which is standard normal")
-    width: Count | None = Field(
-        default=None, description="residual, dcgan: channels next to the image; each halving doubles them"
-    )
-    generator: list[Count] | None = Field(default=None, description="mlp: widths of the hidden layers")
-    critic: list[Count] | None = Field(default=None, description="mlp: widths of the hidden layers")
-    generator_batch_norm: bool = Field(
-        default=False, description="mlp: batch norm in the generator's hidden layers, from the second on"
-    )
     slope: Annotated[Finite, Field(ge=0)] = Field(default=0.2, description="of LeakyReLU below 0")
     loss: Literal["jsd", "w1", "nonsaturating"] = Field(
         description="both players' metric, or the non-saturating pair of losses"
@@ -78,29 +63,11 @@ class GanRun(Section):
         description="batches that give batch norm its statistics where samples are taken; "
         "0: running averages of training"
     )
+    seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
 
     @model_validator(mode="after")
-    def _has_the_keys_of_its_networks(self) -> Self:
-        asked = KEYS_OF[self.networks]
-        for key in ("width", "generator", "critic"):
-            if key in asked and getattr(self, key) is None:
-                raise ValueError(f"{key}: missing; networks {self.networks} ask for it")
-        for key in (key for keys in KEYS_OF.values() for key in keys):
-            if key not in asked and getattr(self, key):
-                raise ValueError(
-                    f"{key} {getattr(self, key)}: not of networks {self.networks}; allowed: "
-                    f"{', '.join(asked)}"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_the_images(self) -> Self:
-        shape, (images, _, _) = DATASETS[self.data].shape, DATASETS[self.data].sizes
-        if self.networks != "mlp":
-            try:
-                doublings(shape)
-            except ValueError as error:
-                raise ValueError(f"networks {self.networks}: {error}, as of {self.data}; try mlp") from None
+    def _has_images_for_a_step(self) -> Self:
+        images, _, _ = DATASETS[self.data].sizes
         if (needed := self.batch_size * self.critic_steps) > images:
             raise ValueError(
                 f"batch_size {self.batch_size}: with critic_steps {self.critic_steps} a step of the "
@@ -115,11 +82,6 @@ class GanRun(Section):
             raise ValueError(
                 f"penalty_coefficient {self.penalty_coefficient:g}: with penalty {self.penalty}, allowed: "
                 f"{allowed}"
-            )
-        if self.penalty != "none" and self.networks == "dcgan":
-            raise ValueError(
-                f"penalty {self.penalty}: one image's gradient has no meaning under dcgan's batch norm; "
-                "allowed: none"
             )
         return self
 
@@ -144,3 +106,54 @@ class GanRun(Section):
     def length(self) -> int:
         """How long the run is, in its unit."""
         return self.epochs or self.steps or 0
+
+
+class MlpRun(_GanRun):
+    """A GAN of linear layers."""
+
+    networks: Literal["mlp"] = Field(description="what generator and critic are made of")
+    generator: list[Count] = Field(description="widths of the generator's hidden layers")
+    critic: list[Count] = Field(description="widths of the critic's hidden layers")
+    generator_batch_norm: bool = Field(
+        default=False, description="batch norm in the generator's hidden layers, from the second on"
+    )
+
+
+class _ConvolutionalRun(_GanRun):
+    """A GAN of convolutions, which double or halve the side of the maps."""
+
+    networks: Literal["residual", "dcgan"] = Field(description="what generator and critic are made of")
+    width: Count = Field(description="channels next to the image; each halving of the side doubles them")
+
+    @model_validator(mode="after")
+    def _doubles_up_to_the_images(self) -> Self:
+        try:
+            doublings(DATASETS[self.data].shape)
+        except ValueError as error:
+            raise ValueError(f"networks {self.networks}: {error}, as of {self.data}; try mlp") from None
+        return self
+
+
+class ResidualRun(_ConvolutionalRun):
+    """A GAN of convolutions and gated residual blocks."""
+
+    networks: Literal["residual"] = Field(description="what generator and critic are made of")
+
+
+class DcganRun(_ConvolutionalRun):
+    """A DCGAN, with batch norm in generator and critic."""
+
+    networks: Literal["dcgan"] = Field(description="what generator and critic are made of")
+
+    @model_validator(mode="after")
+    def _has_no_penalty(self) -> Self:
+        if self.penalty != "none":
+            raise ValueError(
+                f"penalty {self.penalty}: one image's gradient has no meaning under dcgan's batch norm; "
+                "allowed: none"
+            )
+        return self
+
+
+GanRun = Annotated[ResidualRun | DcganRun | MlpRun, Field(discriminator="networks")]
+"""One GAN; `networks` decides which keys it has."""

@@ -11,6 +11,7 @@ from regen.params.base import (
     DatasetName,
     Positive,
     Section,
+    Seeds,
     ShownEpochs,
     check_shown,
 )
@@ -29,6 +30,7 @@ class RealNvpRun(Section):
     epochs: Count = Field(description="passes over the training images")
     shown_epochs: ShownEpochs
     temperature: Positive = Field(description="standard deviation of z where images are sampled")
+    seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
 
     @model_validator(mode="after")
     def _shows_epochs_that_there_are(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self, TypeVar
@@ -117,7 +118,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _scored_runs_are_like_what_they_are_held_against(self) -> Self:
-        runs = {name: run for family in FAMILIES for name, run in getattr(self, family).items()}
+        runs = dict(self._runs())
         for name, data in self.score.runs.items():
             if name not in runs:
                 raise ValueError(f"score.runs.{name}: no such run; {suggest(name, list(runs))}")
@@ -141,20 +142,27 @@ class Params(Section):
         return self
 
     def vae_run(self, name: str) -> VaeRun:
-        """Return the VAE run of that name; InputError names the runs there are."""
+        """VAE run of that name; InputError names the runs there are."""
         return _named("vae", self.vae, name)
 
     def realnvp_run(self, name: str) -> RealNvpRun:
-        """Return the RealNVP run of that name; InputError names the runs there are."""
+        """RealNVP run of that name; InputError names the runs there are."""
         return _named("realnvp", self.realnvp, name)
 
     def gan_run(self, name: str) -> GanRun:
-        """Return the GAN of that name; InputError names the runs there are."""
+        """GAN of that name; InputError names the runs there are."""
         return _named("gan", self.gan, name)
 
-    def vae_seeds(self, name: str) -> list[int]:
-        """Return the seeds that the VAE run of that name is trained with."""
-        return self.vae_run(name).seeds or [self.seed]
+    def seeds_of(self, name: str) -> list[int]:
+        """Seeds that the run of that name, of any family, is trained with.
+
+        Raises:
+            InputError: no family has such a run; names those there are.
+        """
+        runs = dict(self._runs())
+        if name not in runs:
+            raise InputError(f"params.yaml: no run {name!r}; {suggest(name, list(runs))}")
+        return runs[name].seeds or [self.seed]
 
     def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
         """Return what to call a run's data beside a figure: binarized, or a copy, where it is that."""
@@ -173,8 +181,12 @@ class Params(Section):
     @property
     def copied_runs(self) -> set[str]:
         """The runs on images of such data sets."""
-        runs = ((name, run) for family in FAMILIES for name, run in getattr(self, family).items())
-        return {name for name, run in runs if run.data in self.copies}
+        return {name for name, run in self._runs() if run.data in self.copies}
+
+    def _runs(self) -> Iterator[tuple[str, VaeRun | RealNvpRun | GanRun]]:
+        """Yield the runs of all families with their names."""
+        for family in FAMILIES:
+            yield from getattr(self, family).items()
 
 
 def _named(family: str, runs: dict[str, Run], name: str) -> Run:

@@ -12,14 +12,14 @@ from regen.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which, as for DVC, 3e-4 is a number, and a key that stands twice is a mistake."""
+    """YAML in which, as for DVC, 3e-4 is a number, and a duplicate key is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key) for key, _ in node.value]
         for i, key in enumerate(keys):
             if key in keys[:i]:
                 line = node.value[i][0].start_mark.line + 1
-                raise InputError(f"{node.start_mark.name}: line {line}: key {key!r} stands twice")
+                raise InputError(f"{node.start_mark.name}: line {line}: duplicate key {key!r}")
         return super().construct_mapping(node, deep)
 
 
@@ -29,7 +29,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(path: Path) -> Any:
-    """Return what a YAML file holds; InputError in one line where it is none, or says a thing twice."""
+    """Content of a YAML file; InputError with one line where it is not YAML or has a duplicate key."""
     try:
         with path.open(encoding="utf-8") as file:
             return yaml.load(file, _Loader)
