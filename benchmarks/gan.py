@@ -101,7 +101,6 @@ class PlainTrainer:
     """Floats from a DataLoader in float32, a graph for each network's call, losses read at every step."""
 
     def __init__(self, run: ResidualRun, pixels: Tensor, device: torch.device) -> None:
-        assert run.width is not None
         self.run, self.device = run, device
         self.generator, self.critic = (make(run.width).to(device) for make in (plain_generator, plain_critic))
         self.ema = plain_generator(run.width).to(device)

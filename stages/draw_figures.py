@@ -56,9 +56,11 @@ def realnvp(name: str) -> None:
     run = params.realnvp_run(name)
     test = read_dataset(artifacts.dataset_file(run.data)).splits["test"].pixels
     drawn = Artifacts(
-        load_realnvp(name, run, tuple(test.shape[1:]), artifacts.weights_file(name, params.seed)),
+        load_realnvp(
+            name, run, tuple(test.shape[1:]), artifacts.weights_file(name, params.seeds_of(name)[0])
+        ),
         artifacts.read_snapshots(artifacts.snapshots_file(name)),
-        artifacts.read_csv(artifacts.history_file(name)),
+        first_seed(artifacts.read_csv(artifacts.history_file(name))),
         test.flatten(1),
     )
     draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), files_of(params))
@@ -75,7 +77,7 @@ def gan(name: str) -> None:
     run = params.gan_run(name)
     snapshots = artifacts.read_snapshots(artifacts.snapshots_file(name))
     generator = build_generator(run, tuple(next(iter(snapshots.values())).shape[1:]))
-    artifacts.load_weights(generator, artifacts.weights_file(name, params.seed))
+    artifacts.load_weights(generator, artifacts.weights_file(name, params.seeds_of(name)[0]))
     drawn = Artifacts(Curves(run, *_curves(name)), generator.eval(), snapshots)
     draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), files_of(params))
 
@@ -95,11 +97,15 @@ def gan_overview() -> None:
 
 
 def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a GAN's learning curves and its scores on the way."""
-    return (
-        artifacts.read_csv(artifacts.gan_history_file(name)),
-        artifacts.read_csv(artifacts.evaluations_file(name)),
-    )
+    """Learning curves of a GAN and its scores on the way, of its first seed."""
+    files = artifacts.gan_history_file(name), artifacts.evaluations_file(name)
+    history, evaluations = (first_seed(artifacts.read_csv(file)) for file in files)
+    return history, evaluations
+
+
+def first_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the first seed, where the table holds several."""
+    return table[table["seed"] == table["seed"].iloc[0]] if "seed" in table else table
 
 
 @app.command()

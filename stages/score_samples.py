@@ -1,4 +1,4 @@
-"""Score the images that one trained run makes: python stages/score_samples.py cifar10_w1_3."""
+"""Score samples of one trained run, of each of its seeds: python stages/score_samples.py cifar10_w1_3."""
 
 from __future__ import annotations
 
@@ -28,33 +28,37 @@ def score_samples(name: str) -> None:
     device = set_up(params.device, params.precision)
     data = score.runs[name]
     scorer = load_scorer(score, data, device)
-    make = gan_samples if name in params.gan else vae_samples if name in params.vae else realnvp_samples
-    scores = scorer(make(params, name, device))
-    if name in params.vae and params.vae_run(name).data == data:  # else the classifier knows other images
-        scores["misread"] = misread(params, name, device)
+    if name in params.vae:  # of its first seed, whose figures are shown
+        scores = scorer(vae_samples(params, name, device))
+        if params.vae_run(name).data == data:  # else the classifier knows other images
+            scores["misread"] = misread(params, name, device)
+    else:
+        make = gan_samples if name in params.gan else realnvp_samples
+        seeds = params.seeds_of(name)
+        scores = artifacts.over_seeds([scorer(make(params, name, seed, device)) for seed in seeds])
     artifacts.write_metrics(artifacts.scores_file(name, "fidelity"), scores)
 
 
-def gan_samples(params: Params, name: str, device: torch.device) -> Tensor:
-    """Return images (N, C, H, W) uint8 of the GAN's averaged generator."""
+def gan_samples(params: Params, name: str, seed: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W) uint8 of the GAN's averaged generator."""
     from regen.gan.networks import build_generator
     from regen.gan.sampling import sample
 
     run = params.gan_run(name)
     generator = build_generator(run, DATASETS[run.data].shape)
-    artifacts.load_weights(generator, artifacts.weights_file(name, params.seed))
-    return sample(place(generator.eval(), device), params.score.samples, run.latent, params.seed)
+    artifacts.load_weights(generator, artifacts.weights_file(name, seed))
+    return sample(place(generator.eval(), device), params.score.samples, run.latent, seed)
 
 
 def vae_samples(params: Params, name: str, device: torch.device) -> Tensor:
-    """Return means of p(x|z) (N, C, H, W) uint8 of the VAE of its first seed, z from the prior."""
+    """Means of p(x|z) (N, C, H, W) uint8 of the VAE of its first seed, z from the prior."""
     from regen.vae.sampling import sample
 
     return sample(trained_vae(params, name, device), params.score.samples, params.seeds_of(name)[0])
 
 
 def misread(params: Params, name: str, device: torch.device) -> float:
-    """Return the share of test images of the VAE's data whose reconstruction is taken for another class.
+    """Share of test images of the VAE's data whose reconstruction is taken for another class.
 
     Judged by the classifier of that data, which sees both as the VAE does: binarized where that is.
     """
@@ -71,21 +75,21 @@ def misread(params: Params, name: str, device: torch.device) -> float:
 
 
 def trained_vae(params: Params, name: str, device: torch.device) -> VAE:
-    """Return the VAE of its first seed."""
+    """VAE of its first seed."""
     from regen.vae.networks import load_vae
 
     run, weights = params.vae_run(name), artifacts.weights_file(name, params.seeds_of(name)[0])
     return place(load_vae(run, DATASETS[run.data].shape, weights), device)
 
 
-def realnvp_samples(params: Params, name: str, device: torch.device) -> Tensor:
-    """Return images (N, C, H, W) uint8 of the flow at its temperature."""
+def realnvp_samples(params: Params, name: str, seed: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W) uint8 of the flow at its temperature."""
     from regen.realnvp.networks import load_realnvp
     from regen.realnvp.sampling import sample
 
     run = params.realnvp_run(name)
-    flow = load_realnvp(name, run, DATASETS[run.data].shape, artifacts.weights_file(name, params.seed))
-    return sample(flow.to(device), params.score.samples, run.temperature, params.seed)
+    flow = load_realnvp(name, run, DATASETS[run.data].shape, artifacts.weights_file(name, seed))
+    return sample(flow.to(device), params.score.samples, run.temperature, seed)
 
 
 if __name__ == "__main__":

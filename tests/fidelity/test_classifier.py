@@ -5,9 +5,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from training.toy import fit_epochs, stopped_at
 
 from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images
-from regen.artifacts.datasets import Dataset, Images
+from regen.artifacts.datasets import Images
 from regen.data.digits import embedded_digits
 from regen.errors import InputError
 from regen.fidelity.classifier import (
@@ -27,7 +28,6 @@ from regen.fidelity.training import (
 )
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
-from regen.training.loop import Plan, fit
 
 LEARNING = TRAINING.model_copy(update={"widths": [4, 8, 16, 32], "epochs": 4})
 DIGITS = embedded_digits((1297, 250, 250))
@@ -39,9 +39,9 @@ def learner_of(train, valid=None, settings=TRAINING, seed=0):
     return ClassifierLearner(network, settings, train, valid, autocast("float64", CPU))
 
 
-def train(learner, folder, settings=TRAINING, epochs=None):
-    plan = Plan("toy", epochs or settings.epochs, settings.batch_size, settings.learning_rate, 1, 1, ())
-    return fit(learner, learner.rows, plan, Checkpoint(folder))
+def train(learner, folder, settings=TRAINING):
+    size = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+    return fit_epochs(learner, learner.rows, Checkpoint(folder), save_every=1, **size)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def trained(tmp_path_factory):
 
 def test_it_learns_the_digits(trained):
     network, fitted = trained
-    report = summary(network, Dataset("digits", DIGITS, "embedded"), DIGITS["test"], fitted)
+    report = summary(network, "digits", DIGITS["test"], fitted.table.assign(step=0))
     assert report["test_accuracy"] > 0.93
     assert report["valid_accuracy"] > 0.93
     assert report["train_accuracy"] > report["test_accuracy"] - 0.05
@@ -105,7 +105,8 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path):
     images, settings = labelled(random_images(70)), TRAINING.model_copy(update={"augment": True})
     whole, stopped, resumed = (learner_of(images, images, settings, seed) for seed in (0, 0, 1))
     expected = train(whole, tmp_path / "whole")
-    train(stopped, tmp_path / "stopped", epochs=1)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped_at(stopped, -(-70 // settings.batch_size) + 1), tmp_path / "stopped")
     fitted = train(resumed, tmp_path / "stopped")
     pd.testing.assert_frame_equal(fitted.table, expected.table, check_exact=True)
     assert all(map(torch.equal, resumed.network.parameters(), whole.network.parameters()))

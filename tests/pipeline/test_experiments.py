@@ -109,7 +109,7 @@ def test_a_killed_run_goes_on_where_it_was(disturbed):
         outputs = disturbed.content("models/small", "reports/runs/small")
         estimates = ("seeds.csv", "likelihood.json", "fidelity.json")
         assert set(outputs) <= {f"reports/runs/small/{name}" for name in estimates}
-        assert 0 < len(torch.load(state)["history"]) < epochs
+        assert 0 < torch.load(state)["fitted"]["step"] < len(torch.load(state)["fitted"]["trace"])
 
         assert disturbed.ran(*train) == {"train_vae@small"}
         resumed = disturbed.content("models/small", "reports/runs/small")

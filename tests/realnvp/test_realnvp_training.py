@@ -1,10 +1,10 @@
-import contextlib
 import math
 
 import pandas as pd
 import pytest
 import torch
 from planar.small import RUN, SHAPE, grey_images, perturbed
+from training.toy import fit_epochs, stopped_at
 
 from regen.errors import RunError
 from regen.realnvp import training
@@ -12,7 +12,6 @@ from regen.realnvp.networks import build_realnvp
 from regen.realnvp.training import SNAPSHOT_IMAGES, RealNvpLearner, bits, reconstruction_error, summary
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
-from regen.training.loop import Plan, fit
 
 CPU = torch.device("cpu")
 TRAIN, VALID, TEST = grey_images(64, seed=1), grey_images(40, seed=2), grey_images(30, seed=3)
@@ -25,8 +24,9 @@ def learner_of(init=0, flow=None, **changes):
     return RealNvpLearner(flow, run, VALID, autocast("float64", CPU))
 
 
-def plan(epochs=4, shown_epochs=(0, 2, 4), learning_rate=RUN.learning_rate):
-    return Plan("small", epochs, RUN.batch_size, learning_rate, 1, 1, shown_epochs)
+def fit(learner, folder, epochs=4, shown=(0, 2, 4)):
+    settings = {"epochs": epochs, "batch_size": RUN.batch_size, "shown": shown, "save_every": 1}
+    return fit_epochs(learner, TRAIN, Checkpoint(folder), **settings)
 
 
 def weights(learner):
@@ -36,7 +36,7 @@ def weights(learner):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     learner = learner_of()
-    fitted = fit(learner, TRAIN, plan(), Checkpoint(tmp_path_factory.mktemp("whole")))
+    fitted = fit(learner, tmp_path_factory.mktemp("whole"))
     return learner, fitted
 
 
@@ -46,7 +46,7 @@ def whole(tmp_path_factory):
 def test_the_bits_fall(tmp_path):
     learner = learner_of()
     before = float(bits(learner.flow, VALID).mean())
-    history = fit(learner, TRAIN, plan(30, (30,)), Checkpoint(tmp_path)).table
+    history = fit(learner, tmp_path, 30, (30,)).table
     assert list(history.columns) == ["epoch", "train_bits_per_dimension", "valid_bits_per_dimension"]
     for column in history.columns[1:]:
         assert history[column].iloc[-1] < history[column].iloc[0] - 0.3
@@ -61,14 +61,14 @@ def test_snapshots_are_of_the_epochs_asked_for(whole):
     assert list(fitted.snapshots) == [0, 2, 4]
     for images in fitted.snapshots.values():
         assert (images.shape, images.dtype) == ((SNAPSHOT_IMAGES, *SHAPE), torch.uint8)
-    assert torch.equal(fitted.snapshots[0], learner_of().snapshot())
-    assert torch.equal(fitted.snapshots[4], learner.snapshot())
+    assert torch.equal(fitted.snapshots[0], learner_of().snapshot(learner_of().flow))
+    assert torch.equal(fitted.snapshots[4], learner.snapshot(learner.flow))
     assert not torch.equal(fitted.snapshots[0], fitted.snapshots[4])
 
 
 def test_snapshots_are_of_the_same_noise_at_every_epoch(tmp_path):
     """A step size of next to nothing leaves the images as they are."""
-    fitted = fit(learner_of(learning_rate=1e-12), TRAIN, plan(), Checkpoint(tmp_path))
+    fitted = fit(learner_of(learning_rate=1e-12), tmp_path)
     assert torch.equal(fitted.snapshots[0], fitted.snapshots[4])
     assert torch.equal(learner_of(init=5).noise, learner_of(init=6).noise)
     assert len(fitted.snapshots[0].unique(dim=0)) == SNAPSHOT_IMAGES
@@ -78,41 +78,23 @@ def test_snapshots_have_the_run_s_temperature():
     flow = perturbed()
     for temperature in (0.1, 1.0):
         learner = learner_of(flow=flow, temperature=temperature)
-        assert torch.equal(learner.snapshot(), flow.sample(learner.noise, temperature))
-    assert learner_of(flow=flow, temperature=1e-5).snapshot().float().std(0).max() < 1
+        assert torch.equal(learner.snapshot(learner.flow), flow.sample(learner.noise, temperature))
+    assert learner_of(flow=flow, temperature=1e-5).snapshot(flow).float().std(0).max() < 1
 
 
 def test_what_is_shown_changes_nothing(whole, tmp_path):
     learner = learner_of()
-    fitted = fit(learner, TRAIN, plan(shown_epochs=()), Checkpoint(tmp_path))
+    fitted = fit(learner, tmp_path, shown=())
     pd.testing.assert_frame_equal(fitted.table, whole[1].table, check_exact=True)
     assert torch.equal(weights(learner), weights(whole[0]))
 
 
-class Interrupted(RealNvpLearner):
-    """Stops before the `at`-th step."""
-
-    at = 0
-
-    def step(self, batch):
-        self.at -= 1
-        if self.at == 0:
-            raise KeyboardInterrupt
-        return super().step(batch)
-
-
-@pytest.mark.parametrize("at", [1, 4, 5, 11, 16])  # of four steps an epoch
-def test_stopped_at_any_step_and_resumed_equals_uninterrupted(whole, tmp_path, at):
-    checkpoint = Checkpoint(tmp_path)
-    stopped = learner_of()
-    stopped.__class__, stopped.at = Interrupted, at
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(stopped, TRAIN, plan(), checkpoint)
-        pytest.fail("was not interrupted")
-    state = checkpoint.load()
-    assert (len(state["history"]) if state else 0) == (at - 1) // 4
-    resumed = learner_of(init=99 if state else 0)
-    fitted = fit(resumed, TRAIN, plan(), checkpoint)
+@pytest.mark.parametrize("at", [1, 5, 11])  # of four steps an epoch
+def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, at):
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped_at(learner_of(), at), tmp_path)
+    resumed = learner_of(init=99 if at > 4 else 0)
+    fitted = fit(resumed, tmp_path)
     pd.testing.assert_frame_equal(fitted.table, whole[1].table, check_exact=True)
     assert torch.equal(weights(resumed), weights(whole[0]))
     assert list(fitted.snapshots) == [0, 2, 4]
@@ -121,8 +103,8 @@ def test_stopped_at_any_step_and_resumed_equals_uninterrupted(whole, tmp_path, a
 
 
 def test_a_step_size_that_is_too_large(tmp_path):
-    with pytest.raises(RunError, match=r"^small: the loss is not finite at step \d+ .*learning_rate 1e\+200"):
-        fit(learner_of(learning_rate=1e200), TRAIN, plan(learning_rate=1e200), Checkpoint(tmp_path))
+    with pytest.raises(RunError, match=r"^toy: \w+ is not finite at step \d+ .*learning_rate 1e\+200"):
+        fit(learner_of(learning_rate=1e200), tmp_path)
 
 
 # ---- a step ----------------------------------------------------------------------------------------------
@@ -229,8 +211,8 @@ def test_the_score_is_the_mean_of_the_validation_images(whole):
     learner, fitted = whole
     torch.manual_seed(1)  # the plan's seed
     expected = float(bits(learner.flow, VALID).mean())
-    assert learner.evaluate()["valid_bits_per_dimension"] == pytest.approx(expected, abs=0.2)
-    assert fitted.history[-1]["valid_bits_per_dimension"] == expected
+    assert learner.validate()["bits_per_dimension"] == pytest.approx(expected, abs=0.2)
+    assert fitted.table.iloc[-1]["valid_bits_per_dimension"] == expected
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("float64", 1e-9), ("float32", 0.1)])
@@ -244,7 +226,7 @@ def test_reconstructions_are_exact_up_to_rounding_in_grey_levels(precision, roun
 
 def test_the_summary_of_a_run(whole):
     learner, fitted = whole
-    said = summary(learner.flow, fitted, TEST, seed=3)
+    said = summary(learner.flow, fitted.table.assign(step=0), TEST, seed=3)
     assert list(said) == [
         "epochs",
         "parameters",
@@ -259,11 +241,11 @@ def test_the_summary_of_a_run(whole):
     assert said["test_images"] == 30
     assert said["parameters"] == 4 * ((3 * 8 + 8) + (8 * 8 + 8) + (8 * 6 + 6))
     for name in ("train_bits_per_dimension", "valid_bits_per_dimension"):
-        assert said[name] == fitted.history[-1][name]
+        assert said[name] == fitted.table.iloc[-1][name]
     torch.manual_seed(3)
     test_bits = bits(learner.flow, TEST)
     assert said["test_bits_per_dimension"] == pytest.approx(float(test_bits.mean()), rel=1e-9)
     assert said["test_bits_standard_error"] == pytest.approx(float(test_bits.std()) / 30**0.5, rel=1e-9)
     assert said["reconstruction_error"] == 1e-9  # or less
     torch.rand(5)
-    assert summary(learner.flow, fitted, TEST, seed=3) == said
+    assert summary(learner.flow, fitted.table.assign(step=0), TEST, seed=3) == said

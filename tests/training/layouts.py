@@ -119,7 +119,7 @@ def vae(width, precision):
     pixels = observations(Images(images_of(1, 30), None), binarize=True)
     learner = VaeLearner(place(build_vae(run, (1, 30, 30)), CPU), run, pixels, autocast(precision, CPU))
     learner.step(pixels)
-    learner.evaluate()
+    learner.validate()
 
 
 def gan(networks, width, precision):
@@ -149,7 +149,7 @@ def classifier(augment, width, precision):
         network = place(build_classifier((channels, 28, 28), 10, settings.widths), CPU)
         learner = ClassifierLearner(network, settings, train, train, autocast(precision, CPU))
         learner.step(learner.rows)
-        learner.evaluate()
+        learner.validate()
 
 
 LEARNERS = {

@@ -1,5 +1,4 @@
 import contextlib
-import json
 import pickle
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import torch
 import yaml
 
 from regen.errors import InputError, RunError
-from regen.training.checkpoint import Checkpoint, fingerprint, rng_state, set_rng_state, sources
+from regen.training.checkpoint import Checkpoint, _inputs, fingerprint, rng_state, set_rng_state
 
 REPO = Path(__file__).parents[2]
 STATE = {
@@ -161,98 +160,98 @@ def test_the_random_stream_goes_on_where_it_was(saved):
     assert torch.equal(torch.rand(10), expected)
 
 
+# ---- the key ---------------------------------------------------------------------------------------------
+
+PIPELINE = {
+    "train": {
+        "foreach": "${runs}",
+        "do": {
+            "deps": ["data/${item.data}.bin", "stages/train.py", "src/room"],
+            "params": ["seed", "device", "runs.${key}"],
+        },
+    },
+    "stack": {"foreach": "${layers}", "do": {"deps": ["stages/train.py"], "params": ["layers"]}},
+}
+PARAMS = {
+    "seed": 1,
+    "device": "cpu",
+    "layers": [2, 8],
+    "runs": {"a": {"data": "x", "rate": 1e-3, "seeds": [1, 2]}, "b": {"data": "y", "rate": 1e-3}},
+}
+
+
 @pytest.fixture
-def files(tmp_path):
-    paths = [tmp_path / name for name in ("a.py", "b.py", "data.bin")]
-    for i, path in enumerate(paths):
-        path.write_bytes(bytes([i]) * 10)
-    return paths
+def pipeline(tmp_path, monkeypatch):
+    """A pipeline in the working directory; returns a function that writes params.yaml with changes."""
+    for file in ("data/x.bin", "data/y.bin", "stages/train.py", "src/room/one.py", "src/room/sub/two.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(file)
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": PIPELINE}))
+    monkeypatch.chdir(tmp_path)
+
+    def write(params=PARAMS):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+
+    write()
+    return write
 
 
-SETTINGS = {"run": {"latent": 20, "encoder": [300, 300], "rate": 1e-3}, "seed": 1, "device": "cpu"}
+@pytest.mark.usefixtures("pipeline")
+@pytest.mark.parametrize("file", ["data/x.bin", "stages/train.py", "src/room/one.py", "src/room/sub/two.py"])
+def test_the_key_is_of_every_file_that_the_stage_lists(file):
+    key = fingerprint("train", "a", "cpu")
+    before = Path(file).read_text()
+    for content in (before + ".", before[:-1], ""):
+        Path(file).write_text(content)
+        assert fingerprint("train", "a", "cpu") != key
+    Path(file).write_text(before)
+    Path("data/y.bin").write_text("another run's")
+    Path("src/room/__pycache__").mkdir()
+    Path("src/room/__pycache__/one.pyc").write_text("compiled")
+    assert fingerprint("train", "a", "cpu") == key
 
 
-def test_a_fingerprint_has_no_order(files):
-    key = fingerprint(SETTINGS, files)
-    turned = json.loads(json.dumps(dict(reversed(SETTINGS.items()))))
-    turned["run"] = dict(reversed(turned["run"].items()))
-    assert list(turned["run"]) != list(SETTINGS["run"])
-    assert fingerprint(turned, files) == key
-    assert fingerprint(SETTINGS, reversed(files)) == key
-    assert fingerprint(SETTINGS, iter(files)) == key
+def test_the_key_is_of_the_settings_that_the_stage_lists(pipeline, monkeypatch):
+    key = fingerprint("train", "a", "cpu", 1)
+    run = PARAMS["runs"]["a"]
+    for changed in (
+        PARAMS | {"device": "auto"},
+        PARAMS | {"runs": {"a": run | {"rate": 1.0000001e-3}}},
+        PARAMS | {"runs": {"a": run | {"new": None}}},
+    ):
+        pipeline(changed)
+        assert fingerprint("train", "a", "cpu", 1) != key
+    for changed in (
+        PARAMS | {"seed": 7, "layers": []},
+        PARAMS | {"runs": {"a": run | {"seeds": [1, 2, 3]}}},
+        PARAMS | {"runs": dict(reversed(PARAMS["runs"].items()))},
+    ):
+        pipeline(changed)
+        assert fingerprint("train", "a", "cpu", 1) == key
+    assert len({key, fingerprint("train", "a", "cuda", 1), fingerprint("train", "a", "cpu", 2)}) == 3
+    monkeypatch.setattr(torch, "__version__", "3.0.0")
+    assert fingerprint("train", "a", "cpu", 1) != key
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_what_is_not_there_is_named():
+    assert fingerprint("stack", "2") == fingerprint("stack", "8")
+    with pytest.raises(InputError, match="no stage 'other'"):
+        fingerprint("other", "a")
+    Path("data/x.bin").unlink()
+    with pytest.raises(InputError, match=r"^data/x\.bin: not there; "):
+        fingerprint("train", "a")
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"seed": 2},
-        {"device": "cuda"},
-        {"run": SETTINGS["run"] | {"latent": 21}},
-        {"run": SETTINGS["run"] | {"encoder": [300, 301]}},
-        {"run": SETTINGS["run"] | {"rate": 1.0000001e-3}},
-        {"precision": "tf32"},
-    ],
-    ids=str,
+    ("stage", "run"),
+    [("train_vae", "l100"), ("train_gan", "uva_gan"), ("train_classifier", "digits"), ("train_planar", "2")],
 )
-def test_a_fingerprint_changes_with_every_setting(files, change):
-    assert fingerprint(SETTINGS | change, files) != fingerprint(SETTINGS, files)
-
-
-def test_a_fingerprint_is_of_any_plain_data(files):
-    kinds = [None, True, 1, 1.5, "1", [], {}, ["1"], [1, 2], [2, 1], [[1], 2], [SETTINGS, "cpu", "auto"]]
-    assert len({fingerprint(settings, files) for settings in kinds}) == len(kinds)
-    assert fingerprint([SETTINGS, "cpu"], files) == fingerprint((dict(SETTINGS), "cpu"), files)
-
-
-def test_a_fingerprint_of_anything_else_is_refused(files):
-    """Not by its name or place in memory: the next process would not find its checkpoint."""
-    with pytest.raises(TypeError):
-        fingerprint([SETTINGS, torch.device("cpu")], files)
-
-
-def test_a_fingerprint_changes_with_every_file(files):
-    key = fingerprint(SETTINGS, files)
-    seen = {key, fingerprint(SETTINGS, files[:2]), fingerprint(SETTINGS, [])}
-    for path in files:
-        before = path.read_bytes()
-        for content in (before + b"\0", before[:-1], b""):
-            path.write_bytes(content)
-            seen.add(fingerprint(SETTINGS, files))
-        path.write_bytes(before)
-    assert len(seen) == 3 + 9
-    assert fingerprint(SETTINGS, files) == key
-
-
-def test_a_byte_that_moves_to_the_next_file_is_noticed(files):
-    key = fingerprint(SETTINGS, files)
-    files[0].write_bytes(files[0].read_bytes() + b"\1")
-    files[1].write_bytes(files[1].read_bytes()[1:])
-    assert fingerprint(SETTINGS, files) != key
-
-
-def test_a_fingerprint_changes_with_torch(files, monkeypatch):
-    key = fingerprint(SETTINGS, files)
-    monkeypatch.setattr(torch, "__version__", "3.0.0")
-    assert fingerprint(SETTINGS, files) != key
-
-
-def test_a_checkpoint_depends_on_the_code_of_its_stage(tmp_path):
-    (tmp_path / "src/room/sub").mkdir(parents=True)
-    for name in ("one.py", "two.py", "sub/three.py", "text.txt"):
-        (tmp_path / "src/room" / name).touch()
-    deps = ["data/${key}.safetensors", "stages/train.py", "src/room", "src/alone.py"]
-    stages = {"train": {"foreach": "${runs}", "do": {"deps": deps}}, "plain": {"deps": ["src/alone.py"]}}
-    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    with contextlib.chdir(tmp_path):
-        room = {f"src/room/{name}" for name in ("one.py", "two.py", "sub/three.py")}
-        assert {*map(str, sources("train"))} == room | {"stages/train.py", "src/alone.py"}
-        assert {*map(str, sources("plain"))} == {"src/alone.py"}
-        with pytest.raises(InputError, match="no stage 'other'"):
-            sources("other")
-
-
-def test_no_checkpoint_depends_on_what_is_measured_after_training():
+def test_the_pipeline_s_own_stages_are_understood(stage, run):
+    """And no checkpoint depends on what is measured or drawn after training."""
     with contextlib.chdir(REPO):
-        code = {*map(str, sources("train_vae"))}
-    assert "src/regen/vae/networks.py" in code
-    assert "src/regen/vae/likelihood.py" not in code
+        deps, settings = _inputs(stage, run)
+    assert all("$" not in text for text in (*map(str, deps), *settings))
+    code = {str(dep) for dep in deps if dep.parts[0] == "src"}
+    assert "src/regen/training" in code
+    assert not code & {"src/regen/likelihood", "src/regen/figures", "src/regen/report", "src/regen/chapters"}

@@ -80,7 +80,7 @@ def test_what_is_shown_is_the_first_seed(both):
     learner = VaeLearner(vae, run, valid, autocast("float64", torch.device("cpu")))
     snapshots = read_snapshots(both.root / snapshots_file(RUN))
     assert list(snapshots) == run.shown_epochs
-    assert torch.equal(snapshots[EPOCHS], learner.snapshot())
+    assert torch.equal(snapshots[EPOCHS], learner.snapshot(vae))
 
 
 def test_every_seed_s_likelihood_is_that_of_its_own_weights(both):

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from regen.training.checkpoint import Checkpoint
-from regen.training.loop import fit
-from training.toy import STEPS, BatchMeans, Regression, epochs_in, means, plan, rows
+from training.toy import STEPS, BatchMeans, Regression, epochs_in, fit_epochs, rows
 
 SHOWN = (0, 1, 4, 5, 6)
 
@@ -23,31 +22,31 @@ def assert_equal(some, other):
 
 
 def test_each_is_of_the_model_after_so_many_epochs(tmp_path):
-    shown = fit(Regression(), rows(), plan(shown_epochs=SHOWN), Checkpoint(tmp_path / "shown")).snapshots
+    shown = fit_epochs(Regression(), rows(), Checkpoint(tmp_path / "shown"), shown=SHOWN).snapshots
     assert list(shown) == list(SHOWN)
     for epoch in SHOWN:
         learner = Regression()
-        fit(learner, rows(), plan(epoch), Checkpoint(tmp_path / str(epoch)))
-        assert torch.equal(shown[epoch], learner.snapshot())
+        fit_epochs(learner, rows(), Checkpoint(tmp_path / str(epoch)), epochs=epoch)
+        assert torch.equal(shown[epoch], learner.snapshot(learner))
     assert not torch.equal(shown[0], shown[1])
 
 
 @pytest.mark.parametrize("shown", [(), (0,), (6,), (3, 2), (6, 0), (7,)])
 def test_they_are_those_asked_for_in_the_order_of_training(checkpoint, shown):
-    fitted = fit(Regression(), rows(), plan(shown_epochs=shown), checkpoint)
+    fitted = fit_epochs(Regression(), rows(), checkpoint, shown=shown)
     assert list(fitted.snapshots) == [epoch for epoch in sorted(shown) if epoch <= 6]
 
 
 def test_a_learner_that_is_not_shown_is_not_asked(checkpoint):
     assert not hasattr(BatchMeans, "snapshot")
-    assert fit(BatchMeans(), torch.arange(10.0), means(2), checkpoint).snapshots == {}
+    assert fit_epochs(BatchMeans(), torch.arange(10.0), checkpoint, epochs=2).snapshots == {}
 
 
 def test_showing_changes_nothing(tmp_path):
     learners, histories = [], []
     for shown in ((), SHOWN):
         learners.append(Regression(noisy_evaluation=True))
-        fitted = fit(learners[-1], rows(), plan(shown_epochs=shown), Checkpoint(tmp_path / str(shown)))
+        fitted = fit_epochs(learners[-1], rows(), Checkpoint(tmp_path / str(shown)), shown=shown)
         histories.append(fitted.table)
     pd.testing.assert_frame_equal(*histories, check_exact=True)
     assert torch.equal(learners[0].weights(), learners[1].weights())
@@ -57,21 +56,21 @@ def test_showing_changes_nothing(tmp_path):
 @pytest.mark.parametrize("at", [1, STEPS + 1, 3 * STEPS - 2, 4 * STEPS + 1, 5 * STEPS + 1, 6 * STEPS])
 def test_they_are_kept_over_a_stop(tmp_path, at, checkpoint_every):
     """Those before the last checkpoint come from it; those between it and the stop are taken once more."""
-    asked = plan(checkpoint_every=checkpoint_every, shown_epochs=SHOWN)
-    whole = fit(Regression(), rows(), asked, Checkpoint(tmp_path / "whole"))
+    asked = {"save_every": checkpoint_every, "shown": SHOWN}
+    whole = fit_epochs(Regression(), rows(), Checkpoint(tmp_path / "whole"), **asked)
 
     checkpoint = Checkpoint(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
-        fit(Regression(KeyboardInterrupt(), at), rows(), asked, checkpoint)
-    resumed = fit(Regression(init=99 if epochs_in(checkpoint) else 0), rows(), asked, checkpoint)
+        fit_epochs(Regression(KeyboardInterrupt(), at), rows(), checkpoint, **asked)
+    resumed = fit_epochs(Regression(init=99 if epochs_in(checkpoint) else 0), rows(), checkpoint, **asked)
     assert_equal(resumed.snapshots, whole.snapshots)
     pd.testing.assert_frame_equal(resumed.table, whole.table, check_exact=True)
 
 
 def test_a_finished_run_has_them_all_without_another_step(checkpoint):
-    asked = plan(shown_epochs=SHOWN)
-    whole, again = fit(Regression(), rows(), asked, checkpoint), Regression(init=99)
-    fitted = fit(again, rows(), asked, checkpoint)
+    asked = {"shown": SHOWN}
+    whole, again = fit_epochs(Regression(), rows(), checkpoint, **asked), Regression(init=99)
+    fitted = fit_epochs(again, rows(), checkpoint, **asked)
     assert again.steps == 0
     assert_equal(fitted.snapshots, whole.snapshots)
-    assert fitted.history == whole.history
+    pd.testing.assert_frame_equal(fitted.table, whole.table, check_exact=True)

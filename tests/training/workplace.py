@@ -34,7 +34,7 @@ class Workplace:
     """A folder with a params.yaml and a data set, and the checkpoints of what runs in it."""
 
     def __init__(self, root, seed=3, epochs=EPOCHS, **changes):
-        self.root = root
+        self.root, self.length = root, epochs
         content = yaml.safe_load((REPO / "params.yaml").read_text())
         run = next(iter(content["vae"].values()))
         run.pop("seeds", None)
@@ -93,7 +93,10 @@ class Workplace:
     def epochs(self, seed="*"):
         (folder,) = self.checkpoints.glob(f"{RUN}-seed-{seed}-*")
         state = Checkpoint(folder).load()
-        return 0 if state is None else len(state["history"])
+        if state is None:
+            return 0
+        steps = len(state["fitted"]["trace"]) // self.length
+        return state["fitted"]["step"] // steps
 
     def parts(self):
         return [path for path in self.checkpoints.glob("*/.state.pt.*") if path.stat().st_size]

@@ -1,9 +1,9 @@
 import math
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
+from training.toy import fit_epochs, stopped_at
 
 from regen.data.digits import embedded_digits
 from regen.errors import RunError
@@ -11,7 +11,6 @@ from regen.likelihood.importance import estimate
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
 from regen.training.grid import on_grid
-from regen.training.loop import Plan, fit
 from regen.vae.elbo import elbo
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations, scale
@@ -74,10 +73,10 @@ def test_evaluation_weighs_every_image_alike():
 def test_evaluation_names_its_scores_and_changes_nothing():
     vae = vae_of()
     before = [parameter.clone() for parameter in vae.parameters()]
-    scores = learner_of(vae).evaluate()
-    assert list(scores) == ["valid_negative_elbo", "valid_reconstruction", "valid_kl"]
-    total = scores["valid_reconstruction"] + scores["valid_kl"]
-    assert scores["valid_negative_elbo"] == pytest.approx(total)
+    scores = learner_of(vae).validate()
+    assert list(scores) == ["negative_elbo", "reconstruction", "kl"]
+    total = scores["reconstruction"] + scores["kl"]
+    assert scores["negative_elbo"] == pytest.approx(total)
     assert all(map(torch.equal, before, vae.parameters()))
     assert all(parameter.grad is None for parameter in vae.parameters())
 
@@ -100,11 +99,12 @@ def test_every_precision_trains(precision):
 
 @POSTERIORS
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, planar_layers):
-    data, plan = random_images(30, 6), Plan("small", 6, 8, 1e-3, 1, 2, (0, 3, 4, 6))
+    data, settings = random_images(30, 6), {"batch_size": 8, "shown": (0, 3, 4, 6)}
     whole, stopped, resumed = (vae_of(seed=seed, planar_layers=planar_layers) for seed in (0, 0, 1))
-    expected = fit(learner_of(whole), data, plan, Checkpoint(tmp_path / "whole"))
-    fit(learner_of(stopped), data, replace(plan, epochs=4), Checkpoint(tmp_path / "stopped"))
-    fitted = fit(learner_of(resumed), data, plan, Checkpoint(tmp_path / "stopped"))
+    expected = fit_epochs(learner_of(whole), data, Checkpoint(tmp_path / "whole"), **settings)
+    with pytest.raises(KeyboardInterrupt):
+        fit_epochs(stopped_at(learner_of(stopped), 18), data, Checkpoint(tmp_path / "stopped"), **settings)
+    fitted = fit_epochs(learner_of(resumed), data, Checkpoint(tmp_path / "stopped"), **settings)
     pd.testing.assert_frame_equal(fitted.table, expected.table, check_exact=True)
     assert all(map(torch.equal, resumed.parameters(), whole.parameters()))
     assert list(fitted.snapshots) == [0, 3, 4, 6]
@@ -115,8 +115,10 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path, planar_layers):
 def test_showing_changes_nothing(tmp_path, planar_layers):
     histories, ends = [], []
     for shown in ((), (0, 1, 2, 4)):
-        vae, plan = vae_of(planar_layers=planar_layers), Plan("small", 4, 8, 1e-3, 1, 2, shown)
-        fitted = fit(learner_of(vae), random_images(30, 6), plan, Checkpoint(tmp_path / str(shown)))
+        vae, checkpoint = vae_of(planar_layers=planar_layers), Checkpoint(tmp_path / str(shown))
+        fitted = fit_epochs(
+            learner_of(vae), random_images(30, 6), checkpoint, epochs=4, batch_size=8, shown=shown
+        )
         histories.append(fitted.table)
         ends.append(torch.cat([parameter.flatten() for parameter in vae.parameters()]))
     pd.testing.assert_frame_equal(*histories, check_exact=True)
@@ -127,7 +129,7 @@ def test_showing_changes_nothing(tmp_path, planar_layers):
 def test_a_snapshot_is_of_means_of_pixels(shape):
     vae = vae_of(shape, gain=3.0)
     learner = learner_of(vae)
-    shown = learner.snapshot()
+    shown = learner.snapshot(vae)
     assert shown.shape == (64, *shape)
     assert shown.dtype == torch.uint8
     means = vae.decode(learner.codes).sigmoid().detach()
@@ -153,20 +155,20 @@ def test_a_snapshot_is_taken_without_a_trace():
     learner = learner_of(vae)
     for training in (True, False):
         vae.train(training)
-        shown = learner.snapshot()
+        shown = learner.snapshot(vae)
         assert not shown.requires_grad
         assert vae.training == training
     assert torch.equal(torch.rand(3), expected)
     assert all(map(torch.equal, before, vae.parameters()))
-    assert torch.equal(learner.snapshot(), shown)
+    assert torch.equal(learner.snapshot(vae), shown)
 
 
 def test_a_learning_rate_that_is_too_large_is_named(tmp_path):
     run = SMALL.model_copy(update={"learning_rate": 1e30})
     learner = learner_of(vae_of(), run)
-    plan = Plan("wild", 50, 4, run.learning_rate, 1, 1, ())
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
     with pytest.raises(RunError, match=r"^wild: .* not finite .* learning_rate 1e\+30"):
-        fit(learner, random_images(20, 6), plan, Checkpoint(tmp_path / "checkpoint"))
+        fit_epochs(learner, random_images(20, 6), checkpoint, epochs=50, batch_size=4, name="wild")
 
 
 def history_of(**seeds):
@@ -226,9 +228,9 @@ def test_training_on_digits_pays(digits, tmp_path, planar_layers):
     torch.manual_seed(0)
     vae = build_vae(run, (1, 28, 28))
     learner = learner_of(vae, run, digits["valid"])
-    untrained = learner.evaluate()["valid_negative_elbo"]
-    plan = Plan("smoke", 8, 64, run.learning_rate, 1, 8, (0, 8))
-    history = fit(learner, digits["train"], plan, Checkpoint(tmp_path / "checkpoint")).table
+    untrained = learner.validate()["negative_elbo"]
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
+    history = fit_epochs(learner, digits["train"], checkpoint, epochs=8, batch_size=64).table
     assert history["valid_negative_elbo"].iloc[-1] < 0.6 * untrained
     assert history["train_negative_elbo"].is_monotonic_decreasing
     assert history["valid_kl"].iloc[-1] > 1

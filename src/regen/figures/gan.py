@@ -79,7 +79,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What training left: curves, the generator that is scored, in evaluation mode, and samples by step."""
+    """What training left: curves, the generator that is scored, in evaluation mode, and samples by epoch or step."""
 
     curves: Curves
     generator: nn.Module
@@ -110,7 +110,7 @@ def _figures(run: Artifacts, title: str) -> Iterator[tuple[str, Figure]]:
     images = sample(run.generator, SNAPSHOT_IMAGES, run.curves.run.latent, SNAPSHOT_SEED)
     yield "final", image_grid(images, COLUMNS, f"{title}: samples")
     heading = f"{title}: samples of the same z"
-    yield "samples", snapshots(moments(run), heading, SMALL, run.curves.unit)
+    yield "samples", snapshots(run.snapshots, heading, SMALL, run.curves.unit)
     rows = interpolation(run).transpose(0, 1).flatten(0, 1)
     yield "interpolation", image_grid(rows, WALK, f"{title}: from one z to another", width=6.0)
     yield "losses", losses(run.curves, title)
@@ -212,12 +212,6 @@ def _numbers(column: pd.Series) -> pd.Series:
 # ---- images ----------------------------------------------------------------------------------------------
 
 
-def moments(run: Artifacts) -> dict[int, Tensor]:
-    """Return the samples by what the run counts, epochs or steps."""
-    last, unit = run.curves.history.iloc[-1], run.curves.unit
-    return {round(step * last[unit] / last["step"]): images for step, images in run.snapshots.items()}
-
-
 @torch.no_grad()
 def interpolation(run: Artifacts) -> Tensor:
     """Return images (WALK, PAIRS, C, H, W) uint8 on ways between the codes of the first samples shown."""
@@ -238,7 +232,7 @@ def ways(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 def _growth(run: Artifacts) -> tuple[list[Image.Image], list[int]]:
     """Return the samples at each moment as pictures, and the milliseconds of each."""
-    shown = moments(run).items()
+    shown = run.snapshots.items()
     frames = [picture(images[: SMALL**2], SMALL, moment(at, run.curves.unit)) for at, images in shown]
     return frames, [FRAME] * (len(frames) - 1) + [LAST_FRAME]
 
