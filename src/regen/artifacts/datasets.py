@@ -54,6 +54,14 @@ def read_dataset(path: Path) -> Dataset:
         for split in SPLITS
         if f"{split}.pixels" in tensors
     }
-    if not splits or "name" not in about:
+    if not splits or "name" not in about or not all(map(_is_whole, splits.values())):
         raise InputError(f"{path}: not a data set; make it anew: dvc repro --force fetch_data@{path.stem}")
     return Dataset(about["name"], splits, about.get("source", "unknown"))
+
+
+def _is_whole(images: Images) -> bool:
+    """Whether pixels and labels have the types and shapes of `Images`."""
+    pixels, labels = images.pixels, images.labels
+    if (str(pixels.dtype), pixels.ndim) != ("torch.uint8", 4):
+        return False
+    return labels is None or (str(labels.dtype), labels.shape) == ("torch.int64", pixels.shape[:1])

@@ -9,6 +9,7 @@ compute in float64 differs far below the last digit that is kept.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from regen.errors import InputError
+from regen.errors import InputError, WriteError
 
 Metrics = Mapping[str, float | int | str]
 
@@ -32,18 +33,61 @@ NEGLIGIBLE = 1e-9
 """Errors below it are not told apart: they are rounding, and no two processors agree on it."""
 
 
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Errors that say of the disk, not of what is written, that a file cannot be."""
+PROBE = 2**16
+"""Bytes that tell whether a disk takes more."""
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; publish it as `path` if the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    """Give a path beside `path` to write to; publish it as `path` if the block ends without an error.
+
+    Raises:
+        WriteError: the folder cannot be written to, or the disk is full; what was at `path` stays.
+    """
+    part = _part_beside(path)
     try:
-        yield part
-        publish(part, path)
+        try:
+            yield part
+        except (OSError, RuntimeError) as error:
+            if reason := _refusal(part, error):
+                raise WriteError(f"{path}: not written: {reason}") from None
+            raise
+        try:
+            publish(part, path)
+        except OSError as error:
+            raise WriteError(f"{path}: not written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_beside(path: Path) -> Path:
+    """Create an empty file in the folder of `path`, and the folder with it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise WriteError(f"{path.parent}: no folder to write to: {error.strerror}") from None
+    os.close(handle)
+    return Path(name)
+
+
+def _refusal(part: Path, error: OSError | RuntimeError) -> str | None:
+    """Reason why the disk takes no more of `part`, or None where it does and `error` is about something else.
+
+    torch and Pillow lose the number of the system's error, so that in doubt a few more bytes are tried.
+    """
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        return error.strerror
+    try:
+        with part.open("ab") as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as refused:
+        return refused.strerror
+    return None
 
 
 def publish(part: Path, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,19 +31,30 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of a safetensors file and what it says `about` them.
+    """Read the tensors of a safetensors file and what it says `about` them.
+
+    A header is checked against the file's size before anything is allocated.
 
     Raises:
-        InputError: the file is absent or is not a safetensors file.
+        InputError: the file is absent or is not a safetensors file that `write_tensors` may have written.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get("about", "{}"))
-    except (OSError, SafetensorError) as error:
+            return tensors, _about(file.metadata())
+    except (OSError, SafetensorError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
+            f"{path}: not a readable safetensors file ({reason}); run the stage that makes it"
         ) from None
+
+
+def _about(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Parse what a file says about its tensors; ValueError where that is no JSON object of strings."""
+    about = json.loads((metadata or {}).get("about", "{}"))
+    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+        raise ValueError("its metadata `about` should be an object of strings")
+    return about
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
@@ -86,7 +98,13 @@ def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
 
 
 def read_snapshots(path: Path) -> dict[int, Tensor]:
-    """Return the samples by epoch, first epoch first; InputError where the file is absent."""
+    """Read the samples by epoch, first epoch first.
+
+    Raises:
+        InputError: the file is absent, damaged, or holds something else.
+    """
     tensors, _ = read_tensors(path)
+    if other := [name for name in tensors if not re.fullmatch(r"epoch-\d+", name)]:
+        raise InputError(f"{path}: no samples by epoch ({other[0]!r}); run the stage that makes it")
     epochs = {int(name.removeprefix("epoch-")): images for name, images in tensors.items()}
     return dict(sorted(epochs.items()))
