@@ -1,4 +1,4 @@
-"""What every stage script shares: its command line, and one line instead of a traceback for the user."""
+"""Command line of the stage scripts, with one-line error messages instead of tracebacks."""
 
 import gc
 import sys
@@ -8,13 +8,13 @@ import typer
 
 from regen.errors import InputError, RunError
 
-gc.set_threshold(50_000)  # of 700: it looks for garbage while hundreds of modules are imported, in vain
+gc.set_threshold(50_000)  # default 700: importing hundreds of modules triggers collections that free nothing
 
 
 def run(stage: Callable[..., None]) -> None:
-    """Run `stage` as a command: its arguments are the command line's, its docstring the help.
+    """Run `stage` as a command, with its parameters as arguments and its docstring as help.
 
-    An InputError ends it with exit code 2, a RunError with 1; both print their one line to stderr.
+    An InputError ends the process with exit code 2, a RunError with 1; both print one line to stderr.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(stage)
@@ -22,7 +22,7 @@ def run(stage: Callable[..., None]) -> None:
 
 
 def run_app(app: typer.Typer) -> None:
-    """Run a command line of several subcommands; errors as in `run`."""
+    """Run a command line with subcommands; errors as in `run`."""
     try:
         app()
     except (InputError, RunError) as error:
@@ -30,6 +30,6 @@ def run_app(app: typer.Typer) -> None:
 
 
 def fail(error: InputError | RunError) -> int:
-    """Print the error's line to stderr and return its exit code."""
+    """Print an error's message to stderr and return its exit code."""
     print(error, file=sys.stderr)
     return error.exit_code

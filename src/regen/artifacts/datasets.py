@@ -1,4 +1,4 @@
-"""`Images`: what every image data set is to the rest of the house, and the file it is kept in."""
+"""`Images`, the common form of all image data sets, and the file format they are stored in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, and what to say of its origin (`source`: embedded, or checksums)."""
+    """The splits of a data set, and its origin (`source`: embedded, or checksums)."""
 
     name: str
     splits: dict[str, Images]
@@ -43,7 +43,7 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Return the data set that `write_dataset` wrote.
+    """Read a data set written by `write_dataset`.
 
     Raises:
         InputError: the file is absent, damaged, or not a data set.

@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors, the weights of networks, samples by epoch."""
+"""Tensors on disk: safetensors files, network weights, samples by epoch."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ log = logging.getLogger(__name__)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
-    """Publish named tensors, and what to know `about` them, as one safetensors file."""
-    from safetensors.torch import save  # torch takes seconds to import, and most stages hand on no tensors
+    """Publish named tensors, with metadata `about` them, as one safetensors file."""
+    from safetensors.torch import save  # importing torch takes seconds, and most stages write no tensors
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as part:
-        # one key, since safetensors writes several in random order, and equal content should have equal bytes
+        # a single key: safetensors writes several in random order, and equal content should give equal bytes
         part.write_bytes(save(contiguous, metadata={"about": json.dumps(dict(about or {}), sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors of a safetensors file and what it says `about` them.
+    """Read the tensors of a safetensors file and the metadata `about` them.
 
-    A header is checked against the file's size before anything is allocated.
+    The header is checked against the file's size before anything is allocated.
 
     Raises:
-        InputError: the file is absent or is not a safetensors file that `write_tensors` may have written.
+        InputError: the file is absent, damaged, or was not written by `write_tensors`.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -50,7 +50,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _about(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """Parse what a file says about its tensors; ValueError where that is no JSON object of strings."""
+    """Parse the metadata of a file; ValueError unless it is a JSON object of strings."""
     about = json.loads((metadata or {}).get("about", "{}"))
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
         raise ValueError("its metadata `about` should be an object of strings")
@@ -61,7 +61,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load the parameters and buffers of `path` into `network`.
 
     Raises:
-        InputError: the file is absent, damaged, or of another architecture.
+        InputError: the file is absent, damaged, or belongs to another architecture.
     """
     load_state(network, read_tensors(path)[0], path)
 
@@ -69,10 +69,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
 def load_state(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load the parameters and buffers `tensors`, read from `path`, into `network`.
 
-    Numbers of another type than the network's are converted, which a line in the log says.
+    Floats of another precision are converted to the network's, with a warning in the log.
 
     Raises:
-        InputError: they are of another architecture, or are no such numbers.
+        InputError: they belong to another architecture, or their types are not convertible.
     """
     own = network.state_dict()
     pairs = [(tensor, own[name]) for name, tensor in tensors.items() if name in own]
@@ -98,10 +98,10 @@ def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
 
 
 def read_snapshots(path: Path) -> dict[int, Tensor]:
-    """Read the samples by epoch, first epoch first.
+    """Read samples by epoch, in ascending order.
 
     Raises:
-        InputError: the file is absent, damaged, or holds something else.
+        InputError: the file is absent, damaged, or contains something else.
     """
     tensors, _ = read_tensors(path)
     if other := [name for name in tensors if not re.fullmatch(r"epoch-\d+", name)]:
