@@ -1,4 +1,4 @@
-"""What every stage script shares: its command line, and one line instead of a traceback for the user."""
+"""Command line of the stage scripts, with one-line error messages instead of tracebacks."""
 
 import gc
 import sys
@@ -10,23 +10,23 @@ import typer
 from regen.errors import InputError, RunError
 
 OneSeed = Annotated[
-    int | None, typer.Option("--seed", help="Train this seed only, and leave its finished checkpoint.")
+    int | None, typer.Option("--seed", help="Train only this seed, and keep its finished checkpoint.")
 ]
-"""Option of trainings: the seeds of a run can so be trained side by side before the run is published."""
+"""Option of training stages, to train the seeds of a run side by side before the run is published."""
 
 
 def collect_garbage_rarely() -> None:
-    """Raise the threshold of 700 objects: while hundreds of modules are imported there is no garbage."""
+    """Raise the threshold of garbage collection from 700: imports trigger collections that free nothing."""
     gc.set_threshold(50_000)
 
 
-collect_garbage_rarely()  # here, since stages import what they need below this module
+collect_garbage_rarely()  # on import, since stages import their libraries after this module
 
 
 def run(stage: Callable[..., None]) -> None:
-    """Run `stage` as a command: its arguments are the command line's, its docstring the help.
+    """Run `stage` as a command, with its parameters as arguments and its docstring as help.
 
-    An InputError ends it with exit code 2, a RunError with 1; both print their one line to stderr.
+    An InputError ends the process with exit code 2, a RunError with 1; both print one line to stderr.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(stage)
@@ -34,7 +34,7 @@ def run(stage: Callable[..., None]) -> None:
 
 
 def run_app(app: typer.Typer) -> None:
-    """Run a command line of several subcommands; errors as in `run`."""
+    """Run a command line with subcommands; errors as in `run`."""
     try:
         app()
     except (InputError, RunError) as error:
@@ -42,6 +42,6 @@ def run_app(app: typer.Typer) -> None:
 
 
 def fail(error: InputError | RunError) -> int:
-    """Print the error's line to stderr and return its exit code."""
+    """Print an error's message to stderr and return its exit code."""
     print(error, file=sys.stderr)
     return error.exit_code

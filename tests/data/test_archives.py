@@ -65,8 +65,8 @@ def test_folders_and_dots_are_no_matter(path):
         (info("set/hard", tarfile.LNKTYPE, target="set/one"), "'set/hard': neither a file nor a folder"),
         (info("set/device", tarfile.CHRTYPE), "'set/device': neither a file nor a folder"),
         (info("set/pipe", tarfile.FIFOTYPE), "'set/pipe': neither a file nor a folder"),
-        (info("set/one"), "'set/one': there twice"),
-        (info("./set/one"), "'./set/one': there twice"),
+        (info("set/one"), "'set/one': duplicate member"),
+        (info("./set/one"), "'./set/one': duplicate member"),
         (info("set/two\nlines", tarfile.FIFOTYPE), r"'set/two\nlines': neither"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How stages hand things on: where each artifact lies, and how each kind is written and read."""
+"""Files that stages exchange: the path of each artifact, and readers and writers for each format."""
 
 from regen.artifacts.datasets import SPLITS, Dataset, Images, read_dataset, write_dataset
 from regen.artifacts.files import (

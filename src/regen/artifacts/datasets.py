@@ -1,4 +1,4 @@
-"""`Images`: what every image data set is to the rest of the house, and the file it is kept in."""
+"""`Images`, the common form of all image data sets, and the file format they are stored in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a data set, and what to say of its origin (`source`: embedded, or checksums)."""
+    """The splits of a data set, and its origin (`source`: embedded, or checksums)."""
 
     name: str
     splits: dict[str, Images]
@@ -43,7 +43,7 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Return the data set that `write_dataset` wrote.
+    """Read a data set written by `write_dataset`.
 
     Raises:
         InputError: the file is absent, damaged, or not a data set.
@@ -54,6 +54,14 @@ def read_dataset(path: Path) -> Dataset:
         for split in SPLITS
         if f"{split}.pixels" in tensors
     }
-    if not splits or "name" not in about:
+    if not splits or "name" not in about or not all(map(_is_whole, splits.values())):
         raise InputError(f"{path}: not a data set; make it anew: dvc repro --force fetch_data@{path.stem}")
     return Dataset(about["name"], splits, about.get("source", "unknown"))
+
+
+def _is_whole(images: Images) -> bool:
+    """Whether pixels and labels have the types and shapes of `Images`."""
+    pixels, labels = images.pixels, images.labels
+    if (str(pixels.dtype), pixels.ndim) != ("torch.uint8", 4):
+        return False
+    return labels is None or (str(labels.dtype), labels.shape) == ("torch.int64", pixels.shape[:1])

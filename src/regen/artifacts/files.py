@@ -1,14 +1,15 @@
-"""Files that appear whole, and numbers in them: metrics in JSON, histories and tables in CSV.
+"""Atomic writes, metrics in JSON, and histories and tables in CSV.
 
-Every file is written beside its place, synced and renamed into it, so that a reader sees the old file or the
-new one, never a part.
+Every file is written to a temporary file in the same folder, synced and renamed, so that a reader sees the
+old file or the new one, never a part of it.
 
-Numbers that are published, in metrics and tables, are rounded here and nowhere else. What two processors
-compute in float64 differs far below the last digit that is kept.
+This is the only place where published numbers are rounded. Differences between processors in float64 are far
+below the last digit that is kept.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -21,30 +22,73 @@ from typing import Any
 
 import pandas as pd
 
-from regen.errors import InputError
+from regen.errors import InputError, WriteError
 
 Metrics = Mapping[str, float | int | str]
 
 DIGITS = 6
 """Significant digits of published numbers."""
 COUNTS = 1e9
-"""Below it whole numbers keep all their digits: a column of counts with gaps is one of floats."""
+"""Whole floats below this keep all their digits: pandas turns a column of counts with gaps into floats."""
 NEGLIGIBLE = 1e-9
-"""Errors below it are not told apart: they are rounding, and no two processors agree on it."""
+"""Smallest error that is reported as such: anything below is rounding, which differs between processors."""
+
+
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Error numbers that concern the disk rather than the data."""
+PROBE = 2**16
+"""Bytes to write when testing whether the disk is full."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; publish it as `path` if the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    """Yield a temporary path beside `path`, and rename it to `path` if the block ends without an error.
+
+    Raises:
+        WriteError: the folder is not writable, or the disk is full; an existing `path` is left unchanged.
+    """
+    part = _part_beside(path)
     try:
-        yield part
-        publish(part, path)
+        try:
+            yield part
+        except (OSError, RuntimeError) as error:
+            if reason := _refusal(part, error):
+                raise WriteError(f"{path}: not written: {reason}") from None
+            raise
+        try:
+            publish(part, path)
+        except OSError as error:
+            raise WriteError(f"{path}: not written: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_beside(path: Path) -> Path:
+    """Create an empty file in the folder of `path`, and the folder with it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise WriteError(f"{path.parent}: no folder to write to: {error.strerror}") from None
+    os.close(handle)
+    return Path(name)
+
+
+def _refusal(part: Path, error: OSError | RuntimeError) -> str | None:
+    """Reason why the disk refuses to extend `part`, or None if `error` has another cause.
+
+    torch and Pillow drop the error number of the system call, so in doubt a few more bytes are written.
+    """
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        return error.strerror
+    try:
+        with part.open("ab") as file:
+            file.write(bytes(PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as refused:
+        return refused.strerror
+    return None
 
 
 def publish(part: Path, path: Path) -> None:
@@ -64,10 +108,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def rounded(value: object) -> object:
-    """Return `value` as it is published: a float to DIGITS significant digits, anything else as it is.
+    """Round a float to DIGITS significant digits for publication; return anything else unchanged.
 
-    It is rounded to twice as many first: what lies half-way between two numbers of DIGITS digits, as
-    1 - 1 / 3200 does, then goes the same way whatever the last bit is.
+    Floats are rounded to twice as many digits first, so that a value half-way between two candidates, such as
+    1 - 1 / 3200, is rounded the same way whatever its last bit is.
     """
     if not isinstance(value, float) or (value.is_integer() and abs(value) < COUNTS):
         return value
@@ -75,15 +119,15 @@ def rounded(value: object) -> object:
 
 
 def at_most(error: float) -> float:
-    """Return the power of ten at or above `error` >= 0, and above NEGLIGIBLE; what is not finite stays.
+    """Round `error` >= 0 up to a power of ten, at least NEGLIGIBLE; infinity and NaN are returned unchanged.
 
-    The digits of a rounding error say nothing, and would show up in every comparison of two runs.
+    The digits of a rounding error carry no information, and would show up in every comparison of two runs.
     """
     return 10.0 ** math.ceil(math.log10(max(error, NEGLIGIBLE))) if error < math.inf else error
 
 
 def metric(value: float) -> float | str:
-    """Return `value`, or the status word 'not finite', since NaN in metrics makes every diff cry wolf."""
+    """Replace infinity and NaN by 'not finite'; NaN would show up in every metrics diff."""
     return value if math.isfinite(value) else "not finite"
 
 
@@ -107,7 +151,7 @@ def over_seeds(metrics: Sequence[Metrics]) -> dict[str, float | int | str]:
 
 
 def write_metrics(path: Path, metrics: Metrics | Mapping[str, Metrics]) -> None:
-    """Publish metrics as JSON, `rounded`; ValueError where one is NaN or infinite (see `metric`)."""
+    """Publish metrics as JSON, rounded; ValueError if one is NaN or infinite (see `metric`)."""
     write_text(path, json.dumps(_rounded_all(metrics), indent=2, allow_nan=False) + "\n")
 
 
@@ -118,22 +162,22 @@ def _rounded_all(metrics: Any) -> Any:
 
 
 def read_metrics(path: Path) -> dict[str, float | int | str]:
-    """Return one kind of metrics of a run; InputError where the file is absent."""
+    """Read one kind of metrics of a run; InputError if the file is absent or damaged."""
     try:
         content: dict[str, float | int | str] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: no JSON, or no text at all
+    except (OSError, ValueError) as error:  # ValueError: not JSON, or not UTF-8
         raise InputError(f"{path}: no metrics ({error}); run the stage that makes them") from None
     return content
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Publish a history or table as CSV, its numbers `rounded`."""
+    """Publish a history or table as CSV, with its numbers rounded."""
     with atomic_path(path) as part:
-        table.map(rounded).to_csv(part, index=False, float_format="%.9g")  # which cuts off no count
+        table.map(rounded).to_csv(part, index=False, float_format="%.9g")  # %.9g keeps all digits of counts
 
 
 def _number(cell: object) -> object:
-    """Return the number in a text cell: pandas reads a column with one word in it as text throughout."""
+    """Parse a number in a text cell: pandas reads a column that contains a word as text throughout."""
     try:
         return float(cell) if isinstance(cell, str) and cell[:1] in "+-.0123456789" else cell
     except ValueError:
@@ -141,8 +185,8 @@ def _number(cell: object) -> object:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Return a history or table; InputError where the file is absent."""
+    """Read a history or table; InputError if the file is absent or damaged."""
     try:
         return pd.read_csv(path).map(_number)
-    except (OSError, ValueError) as error:  # ValueError: empty, ragged, or no text at all
+    except (OSError, ValueError) as error:  # ValueError: empty, ragged, or not UTF-8
         raise InputError(f"{path}: no table ({error}); run the stage that makes it") from None

@@ -1,4 +1,4 @@
-"""Where everything lies: the file of every artifact, and the folder of what outlives a run."""
+"""Paths of all artifacts, and of the cache folder that outlives a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regen.errors import InputError
 REPORT_PAGE = Path("reports/README.md")
 REPORT_METRICS = Path("reports/metrics.json")
 REPORT_TIMINGS = Path("reports/timings.csv")
-"""How long all trainings took; as Markdown beside it. Not in git, where nothing tells machines apart."""
+"""Training times of all runs, also as Markdown next to it. Not in git, since they depend on the machine."""
 
 
 def dataset_file(name: str) -> Path:
@@ -27,27 +27,27 @@ def points_file() -> Path:
 
 
 def weights_file(run: str, seed: int) -> Path:
-    """Path of a run's parameters and buffers, trained with `seed`."""
+    """Path of a run's weights, trained with `seed`: parameters and buffers."""
     return Path(f"models/{run}/weights/seed-{seed}.safetensors")
 
 
 def snapshots_file(run: str) -> Path:
-    """Path of a run's samples at the epochs or steps that it shows."""
+    """Path of a run's samples at its shown epochs or steps."""
     return Path(f"models/{run}/snapshots.safetensors")
 
 
 def timing_file(run: str) -> Path:
-    """Path of how long a run's training took, and on what machine."""
+    """Path of a run's training time and the machine it was measured on."""
     return Path(f"models/timings/{run}.json")
 
 
 def history_file(run: str) -> Path:
-    """Path of a run's learning curves, one row a seed and epoch."""
+    """Path of a run's learning curves, one row per seed and epoch."""
     return Path(f"reports/runs/{run}/history.csv")
 
 
 def scores_file(run: str, kind: str) -> Path:
-    """Path of a run's metrics of one `kind`: training, likelihood, fidelity."""
+    """Path of a run's metrics of one `kind`: training, likelihood or fidelity."""
     return Path(f"reports/runs/{run}/{kind}.json")
 
 
@@ -60,7 +60,7 @@ def figures_dir(run: str) -> Path:
 
 
 def likelihoods_file(run: str) -> Path:
-    """Path of a VAE's estimates of log p(x), one for each seed and test image."""
+    """Path of a VAE's estimates of log p(x), one per seed and test image."""
     return Path(f"models/likelihoods/{run}.safetensors")
 
 
@@ -70,12 +70,12 @@ def seeds_file(run: str) -> Path:
 
 
 def gan_history_file(run: str) -> Path:
-    """Path of a GAN's learning curves: in a folder of all GANs, which are drawn together."""
+    """Path of a GAN's learning curves, in a folder of all GANs, which the overview figure reads."""
     return Path(f"reports/runs/gan/{run}/history.csv")
 
 
 def evaluations_file(run: str) -> Path:
-    """Path of a GAN's scores on its way, one row each time that it was scored."""
+    """Path of a GAN's scores during training, one row per evaluation."""
     return Path(f"reports/runs/gan/{run}/evaluations.csv")
 
 
@@ -95,12 +95,12 @@ def planar_flows_file(layers: int) -> Path:
 
 
 def planar_scores_file(layers: int) -> Path:
-    """Path of the scores of the planar flows of `layers` maps, one row a run and seed."""
+    """Path of the scores of the planar flows of `layers` maps, one row per run and seed."""
     return Path(f"reports/runs/flow/planar-{layers}.csv")
 
 
 def planar_maps_file() -> Path:
-    """Path of the points that single planar maps move."""
+    """Path of the points before and after single planar maps."""
     return Path("models/flow/maps.safetensors")
 
 
@@ -120,20 +120,20 @@ def verdicts_file() -> Path:
 
 
 def theory_table_file(name: str) -> Path:
-    """Path of a table of the measured theory."""
+    """Path of a table of the theory measurements."""
     return Path(f"reports/runs/theory/{name}.csv")
 
 
 def table_file(name: str) -> Path:
-    """Path of a table of the page as CSV; its Markdown stands beside it."""
+    """Path of one of the page's tables as CSV; its Markdown is next to it."""
     return Path(f"reports/tables/{name}.csv")
 
 
-# ---- what is no stage's output ---------------------------------------------------------------------------
+# ---- not an output of any stage --------------------------------------------------------------------------
 
 
 def cache_dir() -> Path:
-    """Folder of raw downloads and checkpoints; it may not exist yet.
+    """Folder for raw downloads and checkpoints; it need not exist yet.
 
     REGEN_CACHE, else `$XDG_CACHE_HOME/regen`, else `~/.cache/regen`: absolute, since `dvc exp run` works in
     copies of the repository. A variable that is set to nothing counts as not set; so does a relative

@@ -1,9 +1,10 @@
-"""Tensors on disk: safetensors, the weights of networks, samples by epoch."""
+"""Tensors on disk: safetensors files, network weights, samples by epoch."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,36 +21,47 @@ log = logging.getLogger(__name__)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
-    """Publish named tensors, and what to know `about` them, as one safetensors file."""
-    from safetensors.torch import save  # torch takes seconds to import, and most stages hand on no tensors
+    """Publish named tensors, with metadata `about` them, as one safetensors file."""
+    from safetensors.torch import save  # importing torch takes seconds, and most stages write no tensors
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as part:
-        # one key, since safetensors writes several in random order, and equal content should have equal bytes
+        # a single key: safetensors writes several in random order, and equal content should give equal bytes
         part.write_bytes(save(contiguous, metadata={"about": json.dumps(dict(about or {}), sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of a safetensors file and what it says `about` them.
+    """Read the tensors of a safetensors file and the metadata `about` them.
+
+    The header is checked against the file's size before anything is allocated.
 
     Raises:
-        InputError: the file is absent or is not a safetensors file.
+        InputError: the file is absent, damaged, or was not written by `write_tensors`.
     """
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get("about", "{}"))
-    except (OSError, SafetensorError) as error:
+            return tensors, _about(file.metadata())
+    except (OSError, SafetensorError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: not a readable safetensors file ({error}); run the stage that makes it"
+            f"{path}: not a readable safetensors file ({reason}); run the stage that makes it"
         ) from None
+
+
+def _about(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Parse the metadata of a file; ValueError unless it is a JSON object of strings."""
+    about = json.loads((metadata or {}).get("about", "{}"))
+    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+        raise ValueError("its metadata `about` should be an object of strings")
+    return about
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
     """Load the parameters and buffers of `path` into `network`.
 
     Raises:
-        InputError: the file is absent, damaged, or of another architecture.
+        InputError: the file is absent, damaged, or belongs to another architecture.
     """
     load_state(network, read_tensors(path)[0], path)
 
@@ -57,10 +69,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
 def load_state(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load the parameters and buffers `tensors`, read from `path`, into `network`.
 
-    Numbers of another type than the network's are converted, which a line in the log says.
+    Floats of another precision are converted to the network's, with a warning in the log.
 
     Raises:
-        InputError: they are of another architecture, or are no such numbers.
+        InputError: they belong to another architecture, or their types are not convertible.
     """
     own = network.state_dict()
     pairs = [(tensor, own[name]) for name, tensor in tensors.items() if name in own]
@@ -86,7 +98,13 @@ def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
 
 
 def read_snapshots(path: Path) -> dict[int, Tensor]:
-    """Return the samples by epoch, first epoch first; InputError where the file is absent."""
+    """Read samples by epoch, in ascending order.
+
+    Raises:
+        InputError: the file is absent, damaged, or contains something else.
+    """
     tensors, _ = read_tensors(path)
+    if other := [name for name in tensors if not re.fullmatch(r"epoch-\d+", name)]:
+        raise InputError(f"{path}: no samples by epoch ({other[0]!r}); run the stage that makes it")
     epochs = {int(name.removeprefix("epoch-")): images for name, images in tensors.items()}
     return dict(sorted(epochs.items()))

@@ -1,1 +1,1 @@
-"""Data sets: fetched, verified, and all handed on as the same `Images`."""
+"""Data sets: downloading, verification, and conversion to `Images`."""

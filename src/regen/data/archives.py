@@ -1,4 +1,4 @@
-"""Archives, read from start to end: nothing is unpacked to disk, so that no member can land anywhere."""
+"""Streaming reader for .tar.gz archives; nothing is unpacked to disk, so no member can escape to a path."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Self
 from regen.data.download import CHUNK
 from regen.errors import InputError
 
-LARGEST = 2**26  # bytes of a member: twice those of the largest that is wanted, and no burden on memory
+LARGEST = 2**26  # bytes of a member: twice the largest one needed, and small enough for memory
 
 
 def read_members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the files in a .tar.gz whose names are `wanted`, in the archive's order.
+    """Yield names and contents of the files in a .tar.gz whose names are `wanted`, in the archive's order.
 
     Raises:
-        InputError: the archive cannot be read, is damaged or cut off; or one of its members, wanted or not,
-            is a link, a device, larger than LARGEST, of a name that leads elsewhere, or there twice.
+        InputError: the archive cannot be read, is damaged or truncated; or one of its members, wanted or not,
+            is a link, a device, larger than LARGEST, a duplicate, or has a path outside the archive.
     """
     last = ""
     seen: set[str] = set()
@@ -36,27 +36,27 @@ def read_members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple
                 if file is not None:
                     yield name, file.read()
             while unpacked.read(CHUNK):
-                pass  # the checksum of it all comes last
+                pass  # the checksum of the whole comes last
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         where = f"damaged or cut off at {last!r} or after it" if last else "cannot be read as .tar.gz"
         raise InputError(f"{archive}: {where}: {error}") from None
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose header, where it is damaged, is an error; tarfile takes it for the archive's end."""
+    """A member that raises on a damaged header, which tarfile would take for the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if any(buf):  # the end is nothing, or zeros
+            if any(buf):  # the archive ends with zeros, or with nothing
                 raise tarfile.ReadError(str(error)) from None
             raise
 
 
 def _safe_name(member: tarfile.TarInfo, archive: Path, seen: set[str]) -> str:
-    """Return the member's name without ./ and add it to those `seen`; InputError if it may not be here."""
+    """Normalise the member's name and add it to `seen`; InputError if such a member is not allowed."""
     path = PurePosixPath(member.name)
     reason = None
     if path.is_absolute() or ".." in path.parts:
@@ -66,7 +66,7 @@ def _safe_name(member: tarfile.TarInfo, archive: Path, seen: set[str]) -> str:
     elif member.size > LARGEST:
         reason = f"{member.size:,} bytes, more than the {LARGEST:,} allowed"
     elif member.isreg() and str(path) in seen:
-        reason = "there twice"
+        reason = "duplicate member"
     if reason:
         raise InputError(f"{archive}: {member.name!r}: {reason}")
     seen.add(str(path))

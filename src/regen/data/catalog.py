@@ -1,4 +1,4 @@
-"""The data sets there are: names, files, mirrors, checksums. No torch here, so that params check fast."""
+"""Catalogue of the data sets: files, mirrors, checksums. Does not import torch, so params load fast."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class RemoteFile:
     """A file to download.
 
-    `sha256` and `size` (bytes) are those of the content. `names` are what mirrors call the file, the usual
-    name first: where `<name>.gz` is among them, the content may come gzipped and is unpacked, since
-    re-compressed copies differ in their own bytes.
+    `sha256` and `size` (bytes) refer to the content. `names` are the file's names on mirrors, the usual one
+    first. If `<name>.gz` is among them, the content may come gzipped and is unpacked before it is verified,
+    since recompressed copies differ in their bytes.
     """
 
     name: str
@@ -19,17 +19,17 @@ class RemoteFile:
 
     @property
     def may_be_gzipped(self) -> bool:
-        """Whether gzip is a wrapping to take off, rather than part of the content."""
+        """Whether a gzip layer is to be removed rather than part of the content."""
         return f"{self.name}.gz" in self.names
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """What is known of a data set before it is there.
+    """Description of a data set, known before it is downloaded.
 
-    `shape` is (C, H, W); `sizes` counts the images of train, valid and test, and a split of none is not
-    there; `classes` is None where the source has no labels; a `binary` data set has pixels 0 and 255 only.
-    No `files`: embedded.
+    `shape` is (C, H, W). `sizes` are the numbers of images in train, valid and test; a split of size 0 does
+    not exist. `classes` is None if the source has no labels. A `binary` data set has only the pixel values
+    0 and 255. A data set without `files` is embedded.
     """
 
     shape: tuple[int, int, int]
@@ -111,7 +111,7 @@ _MNIST = DatasetEntry(
     ),
 )
 
-# TensorFlow Datasets publishes the same SHA-256; its MD5 is the one that the data set's page gives.
+# TensorFlow Datasets publishes the same SHA-256; the MD5 is that of the data set's own page.
 _CIFAR10 = DatasetEntry(
     shape=(3, 32, 32),
     sizes=(50_000, 0, 10_000),
@@ -126,7 +126,7 @@ _CIFAR10 = DatasetEntry(
     mirrors=("https://www.cs.toronto.edu/~kriz/",),
 )
 
-# TensorFlow Datasets publishes the same SHA-256 and size. An older archive of this name had other bytes.
+# TensorFlow Datasets publishes the same SHA-256 and size. An older archive of the same name differs.
 _IMAGENETTE = DatasetEntry(
     shape=(3, 64, 64),
     sizes=(9_469, 0, 3_925),
@@ -141,8 +141,8 @@ _IMAGENETTE = DatasetEntry(
     mirrors=("https://s3.amazonaws.com/fast-ai-imageclas/",),
 )
 
-# Each digit of `digits` four times for training, so that a GAN has something to learn, and for testing, so
-# that a thousand images are there to compare with; once for validation, where a mean is all that is taken.
+# Each digit of `digits` occurs four times in the training images, for GANs to learn from, and in the test
+# images, which gives a thousand for comparison; once in the validation images, which only give means.
 _DIGITS_COLOR = DatasetEntry(shape=(3, 32, 32), sizes=(4 * 1297, 250, 4 * 250), classes=10)
 
 DATASETS = {

@@ -1,4 +1,4 @@
-"""`cifar10` from its binary version: records of a label and an image, which take no pickle to read."""
+"""`cifar10`, read from its binary version, which needs no pickle: records of a label and an image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MEMBERS = {
 
 
 def read_cifar10(archive: Path) -> dict[str, Images]:
-    """Return train and test, in the order of the numbers of their batches.
+    """Read the train and test splits, in the order of the numbered batches.
 
     Raises:
-        InputError: the archive is damaged, lacks a batch, or a batch holds anything but records.
+        InputError: the archive is damaged, lacks a batch, or a batch is not made of records.
     """
     wanted = {name for names in MEMBERS.values() for name in names}
     batches = {
@@ -38,7 +38,7 @@ def read_cifar10(archive: Path) -> dict[str, Images]:
 
 
 def _batch(content: bytes, what: str) -> Images:
-    """Return the images of one batch; InputError, which starts with `what`, where it holds no such thing."""
+    """Parse the images of one batch; InputError, starting with `what`, if it is not one."""
     if not content or len(content) % RECORD:
         raise InputError(f"{what}: damaged: {len(content):,} bytes are not records of {RECORD:,}")
     records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
@@ -48,7 +48,7 @@ def _batch(content: bytes, what: str) -> Images:
         raise InputError(
             f"{what}: damaged: label {labels[first]} in record {first + 1}, of {CLASSES} classes"
         )
-    pixels = records[:, 1:].reshape(-1, *SHAPE).copy()  # `content`, and the labels in it, need not stay
+    pixels = records[:, 1:].reshape(-1, *SHAPE).copy()  # a copy, so that `content` can be freed
     return Images(torch.from_numpy(pixels), torch.from_numpy(labels))
 
 

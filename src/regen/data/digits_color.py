@@ -1,4 +1,4 @@
-"""`digits_color`: scikit-learn's digits over its two photographs, blended as MNIST-M is. No network needed.
+"""`digits_color`: scikit-learn's digits blended with its two photographs as in MNIST-M. Needs no download.
 
 MNIST-M: Y. Ganin et al., Domain-Adversarial Training of Neural Networks, 2016.
 """
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from regen.artifacts.datasets import SPLITS, Images
 
-SEED = 2016  # of the data set, which is one and the same whatever `seed` of params.yaml says
-TILE = 64  # pixels: the photographs are cut into squares of this side, and each belongs to one split
-SHIFT = 2  # pixels that a digit may be off centre, each way; about 5 are free around it
-TURNS = {"train": (0, 1, 2, 3), "valid": (4,), "test": (5,)}  # whose each tile is, counted modulo 6
+SEED = 2016  # fixed: the data set does not depend on the `seed` of params.yaml
+TILE = 64  # pixels: side of the squares that the photographs are cut into; each belongs to one split
+SHIFT = 2  # largest offset of a digit from the centre, in pixels; its margin is about 5
+TURNS = {"train": (0, 1, 2, 3), "valid": (4,), "test": (5,)}  # split of each tile, by its number modulo 6
 
 
 def coloured_digits(digits: Mapping[str, Images], sizes: tuple[int, int, int]) -> dict[str, Images]:
-    """Return the splits of `digits`, each digit over as many backgrounds as it takes to reach `sizes`.
+    """Blend the digits of each split with as many backgrounds as needed to reach `sizes`.
 
-    digits: (N, 1, S, S). Returns (M, 3, S, S), M being the split's size and a multiple of N: all digits
-    once, then all of them again over other backgrounds. No two splits share a digit or any part of a
-    photograph. The same every time, but for what two versions of a JPEG decoder differ by.
+    digits: (N, 1, S, S). Returns (M, 3, S, S), where M is the split's size and a multiple of N: all digits
+    once, then all of them again with other backgrounds. No two splits share a digit or any part of a
+    photograph. Deterministic, except for differences between versions of the JPEG decoder.
     """
-    # RandomState: the one generator whose stream NumPy promises never to change (NEP 19).
+    # RandomState is the only generator whose stream NumPy guarantees not to change (NEP 19).
     random = np.random.RandomState(SEED)
     splits = {}
     tiles = photograph_tiles()
@@ -40,8 +40,8 @@ def coloured_digits(digits: Mapping[str, Images], sizes: tuple[int, int, int]) -
 
 
 def photograph_tiles() -> dict[str, NDArray[np.uint8]]:
-    """Return the tiles (T, TILE, TILE, 3) of each split: taken by turns, so that all splits look alike."""
-    from sklearn.datasets import load_sample_images  # half of the stage's start-up, as in digits.py
+    """Deal the tiles (T, TILE, TILE, 3) out to the splits in turn, so that all splits look alike."""
+    from sklearn.datasets import load_sample_images  # slow to import, as in digits.py
 
     tiles = np.concatenate([_tiles(photograph) for photograph in load_sample_images().images])
     turn = np.arange(len(tiles)) % 6
@@ -49,7 +49,7 @@ def photograph_tiles() -> dict[str, NDArray[np.uint8]]:
 
 
 def _tiles(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the whole tiles (T, TILE, TILE, 3) of a photograph (H, W, 3)."""
+    """Cut a photograph (H, W, 3) into whole tiles (T, TILE, TILE, 3)."""
     rows, columns = photograph.shape[0] // TILE, photograph.shape[1] // TILE
     whole = photograph[: rows * TILE, : columns * TILE]
     return whole.reshape(rows, TILE, columns, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3)
@@ -58,7 +58,7 @@ def _tiles(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _over_tiles(
     masks: NDArray[np.uint8], tiles: NDArray[np.uint8], random: np.random.RandomState
 ) -> NDArray[np.uint8]:
-    """Return (N, 3, S, S): each mask (S, S), a little off centre, inverts a crop of one of the tiles."""
+    """Invert a random crop of a tile under each mask (S, S), slightly off centre: (N, 3, S, S)."""
     count, side = masks.shape[:2]
     which = random.randint(len(tiles), size=count)
     corners = random.randint(TILE - side + 1, size=(count, 2))
@@ -66,12 +66,12 @@ def _over_tiles(
     wide = np.pad(masks, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
     backgrounds = _crops(tiles[which], corners, side).transpose(0, 3, 1, 2)
     strokes = _crops(wide, shifts, side)[:, None]
-    # |background - stroke|, of bytes, which would wrap around below zero
+    # |background - stroke| without the wrap-around of unsigned bytes
     return np.ascontiguousarray(np.maximum(backgrounds, strokes) - np.minimum(backgrounds, strokes))
 
 
 def _crops(images: NDArray[np.uint8], corners: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
-    """Return the square of that side out of each image (N, H, W, ...) that starts at its corner (N, 2)."""
+    """Cut a square of that side out of each image (N, H, W, ...), starting at its corner (N, 2)."""
     rows, columns = corners[:, :, None].swapaxes(0, 1) + np.arange(side)
     numbers = np.arange(len(images))
     return images[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,6 +1,6 @@
-"""One file over HTTP: resumed after a broken connection, retried with back-off, cut short where too long.
+"""Download of a single file over HTTP, with resumption, retries with back-off, and a size limit.
 
-Nothing is judged here: whether the bytes are the right ones is up to the caller's checksum.
+The content is not verified here; the caller compares checksums.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 CHUNK = 2**18
-TRY_LATER = (408, 425, 429, 500, 502, 503, 504)  # statuses of a server that may do better soon
+TRY_LATER = (408, 425, 429, 500, 502, 503, 504)  # statuses worth a retry
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """How patient a download is: `timeout` and `backoff` in seconds, `progress` in bytes.
+    """Retry policy of a download: `timeout` and `backoff` in seconds, `progress` in bytes.
 
-    A mirror is given up after `attempts` failures, between which the wait grows from `backoff` by doubling.
-    A failure that came after `progress` new bytes does not count: a line that breaks often still gets there.
+    A mirror is given up after `attempts` failures; the delay between them starts at `backoff` and doubles.
+    A failure after `progress` new bytes does not count, so that a flaky connection still completes.
     """
 
     timeout: float = 10.0
@@ -41,25 +41,25 @@ class Transfer:
 
 
 class MirrorError(Exception):
-    """Why a mirror did not give a file, in words for the user."""
+    """Failure of a mirror to provide a file; the message is meant for the user."""
 
 
 class AbsentError(MirrorError):
-    """The mirror answers and does not have the file (under this name)."""
+    """The mirror answers but does not have the file under this name."""
 
 
 class BrokenError(MirrorError):
-    """The mirror does not answer, or breaks off; trying again may help."""
+    """The mirror does not answer or the connection breaks; a retry may help."""
 
 
 def download(url: str, part: Path, limit: int, transfer: Transfer) -> bool:
-    """Bring `part` from what it holds of `url` to the whole, of at most `limit` bytes.
+    """Complete the partial download `part` of `url`, up to `limit` bytes.
 
-    Returns: whether the last request resumed, so that the bytes may stem from two versions of the file.
+    Returns: whether the last request resumed, in which case the bytes may stem from two versions of the file.
 
     Raises:
-        AbsentError: the server says that there is no such file, or not for us.
-        BrokenError: no success after the attempts that `transfer` allows; `part` keeps what came.
+        AbsentError: the file does not exist on the server, or access is denied.
+        BrokenError: all attempts that `transfer` allows failed; `part` keeps the bytes received.
         MirrorError: the server sends more than `limit` bytes.
         OSError: `part` cannot be written.
     """
@@ -82,7 +82,7 @@ def _size(part: Path) -> int:
 
 
 def _attempt(url: str, part: Path, limit: int, timeout: float) -> bool:
-    """Ask once for what `part` lacks and append what comes; return whether the server resumed."""
+    """Request the missing rest of `part` once and append it; return whether the server resumed."""
     with _open(url, part, timeout) as response:
         start = _size(part) if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", "")
@@ -99,7 +99,7 @@ def _attempt(url: str, part: Path, limit: int, timeout: float) -> bool:
 
 
 def _open(url: str, part: Path, timeout: float) -> HTTPResponse:
-    """Ask for what `part` lacks of `url`; drop `part` where the server cannot go on from there."""
+    """Request the missing rest of `part`; discard `part` if the server cannot resume there."""
     request = Request(url, headers={"User-Agent": "regen"})
     if start := _size(part):
         request.add_header("Range", f"bytes={start}-")
@@ -122,7 +122,7 @@ def _open(url: str, part: Path, timeout: float) -> HTTPResponse:
 
 
 def _chunks(response: HTTPResponse, timeout: float) -> Iterator[bytes]:
-    """Yield the body as it arrives: what came before a stall is not lost."""
+    """Yield the body as it arrives, so that bytes received before a stall are kept."""
     while True:
         with _broken_if_network_fails(timeout):
             chunk = response.read1(CHUNK)
@@ -132,7 +132,7 @@ def _chunks(response: HTTPResponse, timeout: float) -> Iterator[bytes]:
 
 
 def _progress_bar(url: str, start: int, end: int | None) -> tqdm[NoReturn]:
-    """Return a bar of bytes and rate on stderr, silent where that is no terminal."""
+    """Progress bar on stderr, with bytes and rate; disabled unless stderr is a terminal."""
     return tqdm(
         desc=url.rpartition("/")[2],
         initial=start,
@@ -140,14 +140,14 @@ def _progress_bar(url: str, start: int, end: int | None) -> tqdm[NoReturn]:
         unit="B",
         unit_scale=True,
         unit_divisor=1024,
-        disable=None,  # tqdm's word for 'unless it is a terminal'
+        disable=None,  # tqdm: only if stderr is a terminal
         file=sys.stderr,
     )
 
 
 @contextmanager
 def _broken_if_network_fails(timeout: float) -> Iterator[None]:
-    """Turn every way in which a connection fails, HTTP statuses aside, into a BrokenError."""
+    """Turn all connection errors except HTTP statuses into a BrokenError."""
     try:
         yield
     except HTTPError:

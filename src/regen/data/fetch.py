@@ -1,7 +1,7 @@
-"""Files by checksum: from the folder of raw downloads, or else from the first mirror that has them.
+"""Files by checksum, from the download folder or else from the first mirror that has them.
 
-What lies in the folder under a file's own name is the whole of it, unpacked and verified; all else there
-is a part that may be resumed or a lock.
+A file under its own name in that folder is complete, unpacked and verified; anything else there is a partial
+download or a lock.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ WAYS_OUT = (
 def fetch_files(
     files: Sequence[RemoteFile], mirrors: Sequence[Mirror], downloads: Path, transfer: Transfer
 ) -> dict[str, Path]:
-    """Return where each file's verified, unpacked content lies in `downloads`, by the file's name.
+    """Fetch `files` into `downloads`; return the paths of their verified, unpacked contents by file name.
 
-    A mirror that does not answer for one file is asked last for the next ones.
+    A mirror that does not answer for one file is tried last for the remaining ones.
 
     Raises:
-        RunError: no mirror gave a file, or `downloads` cannot be written.
+        RunError: no mirror has a file, or `downloads` is not writable.
     """
     silent: set[Mirror] = set()
     paths = {}
@@ -56,7 +56,7 @@ def fetch_files(
 def _fetch(
     file: RemoteFile, mirrors: Sequence[Mirror], downloads: Path, transfer: Transfer, silent: set[Mirror]
 ) -> Path:
-    # Two versions of a file of the same name never meet: the folder carries the checksum.
+    # The checksum is part of the path, so that versions of a file with the same name never mix.
     target = downloads / file.sha256[:16] / file.name
     with _locked(target):
         if _is_intact(target, file):
@@ -78,7 +78,7 @@ def _fetch(
 
 @contextmanager
 def _locked(target: Path) -> Iterator[None]:
-    """Keep other processes from fetching the same file meanwhile; they find it here afterwards."""
+    """Keep other processes from fetching the same file at the same time; they wait and then find it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.with_name(f"{target.name}.lock"))
     try:
@@ -93,7 +93,7 @@ def _locked(target: Path) -> Iterator[None]:
 
 
 def _is_intact(target: Path, file: RemoteFile) -> bool:
-    """Whether the file is there with the right bytes; what is there with others is discarded."""
+    """Whether the file exists with the right checksum; a file with another checksum is deleted."""
     if not target.exists():
         return False
     with target.open("rb") as content:
@@ -105,7 +105,7 @@ def _is_intact(target: Path, file: RemoteFile) -> bool:
 
 
 def _fetch_from(mirror: Mirror, file: RemoteFile, target: Path, transfer: Transfer) -> None:
-    """Publish `file` as `target` from one mirror, under whichever of its names the mirror has it."""
+    """Publish `file` as `target` from one mirror, trying all its names."""
     absent = []
     for name in file.names:
         try:
@@ -133,9 +133,9 @@ def _copy(folder: Path, name: str, file: RemoteFile, target: Path) -> None:
 
 
 def _download(url: str, file: RemoteFile, target: Path, transfer: Transfer) -> None:
-    # Each URL has its own part: mirrors that compressed a file anew must not complete each other's.
+    # One part per URL: recompressed copies of different mirrors must not be mixed.
     part = target.with_name(f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.part")
-    limit = file.size + file.size // 100 + 2**12  # gzip may add a little to what it cannot compress
+    limit = file.size + file.size // 100 + 2**12  # gzip may enlarge incompressible data slightly
     for last in (False, True):
         resumed = part.exists()
         try:
@@ -143,7 +143,7 @@ def _download(url: str, file: RemoteFile, target: Path, transfer: Transfer) -> N
             _accept(part, file, target)
             return
         except BrokenError:
-            raise  # the part stays, to be resumed by the next run
+            raise  # the part is kept, and the next run resumes it
         except MirrorError as error:
             part.unlink(missing_ok=True)
             if last or not resumed or isinstance(error, AbsentError):
@@ -152,9 +152,9 @@ def _download(url: str, file: RemoteFile, target: Path, transfer: Transfer) -> N
 
 
 def _accept(source: Path, file: RemoteFile, target: Path) -> None:
-    """Publish the content of `source` as `target` if its checksum is right; MirrorError otherwise."""
+    """Publish the content of `source` as `target` if its checksum matches; MirrorError otherwise."""
     digest, size = hashlib.sha256(), 0
-    content = target.with_name(f"{file.name}.content.part")  # ours alone: the caller holds the lock
+    content = target.with_name(f"{file.name}.content.part")  # no other writer: the caller holds the lock
     try:
         with content.open("wb") as out:
             for chunk in _unpacked(source, file):
@@ -171,7 +171,7 @@ def _accept(source: Path, file: RemoteFile, target: Path) -> None:
 
 
 def _unpacked(source: Path, file: RemoteFile) -> Iterator[bytes]:
-    """Yield the content in chunks; whether it is gzipped, its first bytes tell more reliably than a name."""
+    """Yield the content in chunks, unpacked if its first bytes are those of gzip, whatever its name says."""
     with source.open("rb") as raw:
         gzipped = file.may_be_gzipped and raw.read(2) == b"\x1f\x8b"
         raw.seek(0)

@@ -1,7 +1,7 @@
-"""`imagenette` from its archive of photographs: decoded by all cores, each brought to 64x64 pixels.
+"""`imagenette`, decoded from its archive of photographs on all cores and resized to 64x64 pixels.
 
-The decoder is not asked for a reduced image first (Pillow's `draft`), which would be half as fast again:
-from 160 pixels it reduces to 80, and the outcome is off by 3 of 255 levels in the mean.
+Pillow's `draft` mode, which decodes a reduced image, would be half as fast again, but reduces 160 pixels to
+80 first and changes the result by 3 of 255 levels on average.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from regen.artifacts.datasets import Images
 from regen.data.archives import read_members
 from regen.errors import InputError
 
-SIDE = 64  # pixels of an image, once it is cropped
-LARGEST_SIDE = 2**13  # pixels of a photograph: far more than any has, and no burden on memory
-AHEAD = 64  # photographs read before they are decoded, for each worker
+SIDE = 64  # pixels, after cropping
+LARGEST_SIDE = 2**13  # pixels: far more than any photograph has, and small enough for memory
+AHEAD = 64  # photographs queued for decoding, per worker
 PATH = re.compile(r"imagenette2-160/(train|val)/(n\d{8})/[^/.][^/]*\.JPEG")
 SPLIT_OF_FOLDER = {"train": "train", "val": "test"}
 
@@ -38,13 +38,13 @@ Result = TypeVar("Result")
 
 
 def read_imagenette(archive: Path, classes: int, total: int, workers: int | None = None) -> dict[str, Images]:
-    """Return train and test (the folder `val/`), sorted by path.
+    """Read train and test (the folder `val/`), sorted by path.
 
-    The labels number the sorted folders of classes. `total` is what the progress bar counts to; `workers`
-    defaults to one for each core. Threads will do, since Pillow decodes and resizes without Python's lock.
+    The labels number the class folders in sorted order. `total` is the length of the progress bar; `workers`
+    defaults to one per core. Threads suffice, since Pillow releases the GIL to decode and resize.
 
     Raises:
-        InputError: the archive is damaged or holds another number of classes, or an image does not decode.
+        InputError: the archive is damaged or has another number of classes, or an image cannot be decoded.
     """
     photographs = read_members(archive, lambda name: PATH.fullmatch(name) is not None)
     images = _in_parallel(partial(_decoded, archive), photographs, workers or os.cpu_count() or 1)
@@ -53,10 +53,10 @@ def read_imagenette(archive: Path, classes: int, total: int, workers: int | None
 
 
 def square(content: bytes) -> NDArray[np.uint8]:
-    """Return a JPEG as (3, SIDE, SIDE): its shorter side resized, with antialiasing, and its centre cropped.
+    """Decode a JPEG to (3, SIDE, SIDE): resize its shorter side, with antialiasing, and crop the centre.
 
     Raises:
-        OSError, ValueError: it is no JPEG, is damaged, or has a side of more than LARGEST_SIDE pixels.
+        OSError, ValueError: it is not a JPEG, is damaged, or has a side of more than LARGEST_SIDE pixels.
     """
     with Image.open(BytesIO(content), formats=("JPEG",)) as image:
         if max(image.size) > LARGEST_SIDE:
@@ -73,14 +73,14 @@ def _decoded(archive: Path, member: tuple[str, bytes]) -> tuple[str, NDArray[np.
     name, content = member
     try:
         return name, square(content)
-    except UnidentifiedImageError:  # its message names an object in memory
+    except UnidentifiedImageError:  # whose own message names an object in memory
         raise InputError(f"{archive}: {name}: not a JPEG") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{archive}: {name}: damaged, or not to be read: {error}") from None
 
 
 def _in_parallel(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Yield function(item) of each, in order. Few items wait at a time, however many there are."""
+    """Yield function(item) for each item, in order, with a bounded number of items waiting."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:
@@ -92,7 +92,7 @@ def _in_parallel(function: Callable[[Item], Result], items: Iterable[Item], work
 
 
 def _splits(images: dict[str, NDArray[np.uint8]], classes: int, archive: Path) -> dict[str, Images]:
-    """Return the splits of images by path, which are taken out of the mapping."""
+    """Sort images by path into splits; empties the mapping, to free memory."""
     folders = sorted({_class_of(path) for path in images})
     if len(folders) != classes:
         raise InputError(f"{archive}: images of {len(folders)} classes, the catalog says {classes}")

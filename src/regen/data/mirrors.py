@@ -1,4 +1,4 @@
-"""Mirrors: which there are, in which order, and what a user may name as one."""
+"""Mirrors of the data sets: their order, and validation of the user's own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from regen.errors import InputError
 
 MIRROR_VARIABLE = "REGEN_DATA_MIRROR"
 
-Mirror = str | Path  # the URL of a folder, ending in a slash, or a local folder
+Mirror = str | Path  # URL of a folder, with a final slash, or a local folder
 
 
 def list_mirrors(own: str | None, public: Sequence[str]) -> list[Mirror]:
-    """Return where to look, in order: `own` (data.mirror), REGEN_DATA_MIRROR, then the public mirrors.
+    """Mirrors in the order in which they are tried: `own` (data.mirror), REGEN_DATA_MIRROR, the public ones.
 
-    A variable that is set to nothing counts as not set.
+    An empty variable counts as not set.
 
     Raises:
-        InputError: one of the user's two mirrors is no URL or folder.
+        InputError: one of the user's two mirrors is neither a URL nor a folder.
     """
     mirrors: list[Mirror] = []
     if own is not None:
@@ -32,17 +32,17 @@ def list_mirrors(own: str | None, public: Sequence[str]) -> list[Mirror]:
 
 
 def parse_mirror(value: str, key: str) -> Mirror:
-    """Return the mirror that `value` names; whether it answers shows later.
+    """Parse `value` as a mirror, without contacting it.
 
     Raises:
-        InputError: `value` is no URL or folder; the message starts with `key`.
+        InputError: `value` is neither a URL nor a folder; the message starts with `key`.
     """
     value = value.strip()
     if value and "://" not in value:
         return Path(value).expanduser().absolute()
     try:
         parts = urlsplit(value)
-        port = parts.port  # a ValueError where it is no number
+        port = parts.port  # raises ValueError if it is not a number
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:

@@ -1,6 +1,6 @@
-"""From a data set's name to its images: fetch the files, read them, check what came out.
+"""Preparation of a data set by name: fetch its files, read them, and check the images.
 
-A new data set is an entry in the catalog and a reader here.
+A new data set needs an entry in the catalog and a reader here.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from regen.data.mirrors import list_mirrors
 from regen.data.readers import read_amat, read_idx
 from regen.errors import InputError
 
-Paths = Mapping[str, Path]  # where each file of the catalog lies, unpacked and verified
+Paths = Mapping[str, Path]  # path of each file of the catalog, unpacked and verified
 Reader = Callable[[Paths, DatasetEntry], dict[str, Images]]
 
-ROOM = 4  # times the size of the official file that another may have: no mirror fills the disk
+ROOM = 4  # largest size of another version, relative to the official one, so that no mirror fills the disk
 
 
 def prepare_dataset(
@@ -37,14 +37,14 @@ def prepare_dataset(
     transfer: Transfer | None = None,
     sha256: str | None = None,
 ) -> Dataset:
-    """Return the data set `name`, downloaded into the folder `downloads` unless it is there already.
+    """Prepare the data set `name`, downloading it into `downloads` if needed.
 
-    `mirror` is what data.mirror says; it and REGEN_DATA_MIRROR come before the public mirrors. `sha256` is
-    the checksum that the data set's one file has in place of the official one, say of a copy packed anew.
+    `mirror` is the value of data.mirror; it and REGEN_DATA_MIRROR are tried before the public mirrors.
+    `sha256` replaces the official checksum of the data set's only file, for example of a repacked copy.
 
     Raises:
-        InputError: the mirror or checksum makes no sense, or a file's content does not.
-        RunError: no mirror gives a file.
+        InputError: the mirror, the checksum or the content of a file is invalid.
+        RunError: no mirror has a file.
     """
     entry = DATASETS[name] if sha256 is None else _with_checksum(name, sha256)
     mirrors = list_mirrors(mirror, entry.mirrors)
@@ -56,7 +56,7 @@ def prepare_dataset(
 
 
 def _with_checksum(name: str, sha256: str) -> DatasetEntry:
-    """Return the catalog's entry with another checksum of its one file; InputError if it cannot have one."""
+    """Replace the checksum of a catalog entry's only file; InputError if it has several, or none."""
     key, entry, checksum = f"params.yaml: data.sha256.{name}", DATASETS[name], sha256.lower()
     if not re.fullmatch("[0-9a-f]{64}", checksum):
         raise InputError(f"{key}: {sha256!r}: should be the 64 hexadecimal digits that sha256sum prints")
@@ -76,7 +76,7 @@ def _check(images: Images | None, shape: tuple[int, ...], what: str) -> None:
 
 
 def _source(entry: DatasetEntry, official: DatasetEntry) -> str:
-    """Say where the images come from, by checksums and not by mirror: the same on every machine."""
+    """Describe the origin of the images by checksums, which do not depend on the mirror."""
     checksums = ", ".join(f"{file.name} sha256:{file.sha256}" for file in entry.files)
     if not checksums:
         return "embedded in scikit-learn"

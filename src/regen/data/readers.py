@@ -1,4 +1,4 @@
-"""The formats that data sets come in, read into arrays."""
+"""Readers of the data sets' file formats."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from regen.errors import InputError
 
-IDX_UINT8 = b"\x00\x00\x08"  # how an idx file of bytes starts; the number of dimensions follows
+IDX_UINT8 = b"\x00\x00\x08"  # start of an idx file of bytes; the number of dimensions follows
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of an idx file of bytes, of the shape that its header gives.
+    """Read an idx file of bytes as an array of the shape given by its header.
 
     Raises:
-        InputError: the file is no such file, or is cut off.
+        InputError: the file is not an idx file of bytes, or is truncated.
     """
     content = np.fromfile(path, np.uint8)
     dimensions = int(content[3]) if content[:3].tobytes() == IDX_UINT8 and content.size > 3 else 0
@@ -31,16 +31,16 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def read_amat(path: Path, width: int) -> NDArray[np.uint8]:
-    """Return the (N, width) zeros and ones of a text of N lines `0 1 ... 0`.
+    """Read a text file of N lines `0 1 ... 0` as an (N, width) array.
 
     Raises:
-        InputError: a line of the file has anything but `width` digits 0 or 1, with one blank between two.
+        InputError: a line is anything but `width` digits 0 or 1, separated by single blanks.
     """
     content = np.fromfile(path, np.uint8)
     if not content.size or content.size % (2 * width):
         raise InputError(f"{path}: damaged: {content.size:,} bytes are not lines of {width} digits")
-    # Digit and blank (or newline) are two bytes, so one number: against a line of zeros, what is left of
-    # it is the digit. Some fifty times faster than numpy.loadtxt.
+    # A digit and the blank (or newline) after it are two bytes, read as one number; subtracting a line of
+    # zeros leaves the digit. Some fifty times faster than numpy.loadtxt.
     line_of_zeros = np.frombuffer(b"0 " * (width - 1) + b"0\n", "<u2")
     digits = content.view("<u2").reshape(-1, width) ^ line_of_zeros
     if digits.max() > 1:

@@ -79,7 +79,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What training left: curves, the generator that is scored, in evaluation mode, and samples by epoch or step."""
+    """Curves, the generator in evaluation mode, and samples by epoch or step."""
 
     curves: Curves
     generator: nn.Module

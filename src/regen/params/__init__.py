@@ -1,7 +1,7 @@
-"""What `params.yaml` may say: typed, validated, one clear line for each mistake.
+"""Schema of `params.yaml`: typed, validated, with a one-line message for each mistake.
 
-The values themselves live in `params.yaml` and `profiles/`; nothing here or elsewhere has a second set of
-defaults. `params.schema.json` is the schema, exported for editors by `make schema`.
+The values are in `params.yaml` and `profiles/`; there is no second set of defaults in the code.
+`params.schema.json` is the schema for editors, exported by `make schema`.
 """
 
 from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed

@@ -1,4 +1,4 @@
-"""What all sections of `params.yaml` share: the kinds of values, and the sections of no one room."""
+"""Types of values that sections of `params.yaml` share, and the base class of all sections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regen.params.mistakes import suggest
 
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
 TAKEN = ("dirac", "fidelity", "flow", "gan", "likelihoods", "theory", "timings", "vae")
-"""Names under which other stages keep their results, where a run's would lie."""
+"""Names that no run may have, since other stages store their results under them."""
 
 
 def _known_dataset(name: str) -> str:
@@ -31,7 +31,7 @@ RunName = Annotated[str, Field(pattern=RUN_NAME), AfterValidator(_free_name)]
 
 
 def distinct(values: list[Any]) -> list[Any]:
-    """Pass on `values`; ValueError names those that occur more than once."""
+    """Return `values`; ValueError lists duplicates."""
     if again := [value for value, count in Counter(values).items() if count > 1]:
         raise ValueError(
             f"duplicate {'value' if len(again) == 1 else 'values'} {', '.join(map(repr, again))}"
@@ -53,7 +53,7 @@ Seeds = Annotated[list[Seed], AfterValidator(distinct), Field(min_length=1)]
 ShownEpochs = Annotated[
     list[Annotated[int, Field(ge=0)]],
     AfterValidator(distinct),
-    Field(min_length=1, description="epochs whose samples are shown; 0 is before training"),
+    Field(min_length=1, description="epochs after which samples are shown; 0: before training"),
 ]
 
 
@@ -64,6 +64,6 @@ class Section(BaseModel):
 
 
 def check_shown(shown_epochs: list[int], epochs: int) -> None:
-    """Raise ValueError where an epoch to show comes after the last."""
+    """Raise ValueError if an epoch to show is after the last one."""
     if max(shown_epochs) > epochs:
         raise ValueError(f"shown_epochs {shown_epochs}: allowed: 0 to epochs, which is {epochs}")

@@ -15,12 +15,13 @@ from regen.params.base import (
 
 
 class Data(Section):
-    """Which data sets to prepare, and where to look for the downloads first."""
+    """Data sets to prepare, and where to look for the downloads first."""
 
     sets: Annotated[list[DatasetName], AfterValidator(distinct)] = Field(
-        min_length=1, description="data sets that fetch_data prepares"
+        min_length=1, description="data sets to prepare; the data of every run must be among them"
     )
     mirror: str | None = Field(description="URL or folder tried before the public mirrors")
     sha256: dict[DatasetName, Sha256] = Field(
-        default_factory=dict, description="checksums of archives that a mirror holds in another version"
+        default_factory=dict,
+        description="by data set, SHA-256 of the archive if the mirror has another version",
     )

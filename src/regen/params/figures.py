@@ -19,27 +19,31 @@ def _with_png(formats: list[str]) -> list[str]:
 
 
 class FigureFiles(Section):
-    """How figures are written, those of all rooms."""
+    """File formats of all figures."""
 
-    dpi: Annotated[int, Field(ge=50, le=600)] = Field(description="resolution of the PNG files")
+    dpi: Annotated[int, Field(ge=50, le=600)] = Field(
+        description="resolution of the PNG files, in dots per inch"
+    )
     formats: Annotated[list[Literal["png", "pdf"]], AfterValidator(distinct), AfterValidator(_with_png)] = (
-        Field(description="files of each figure: png, which the page shows, and where wanted pdf beside it")
+        Field(description="formats of each figure: png, which the page shows, and optionally pdf")
     )
 
 
 class Interpolation(Section):
-    """Walks from test images of one class to those of another, through their codes."""
+    """Interpolations between the codes of test images of two classes."""
 
     classes: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(distinct)] = Field(
-        min_length=2, max_length=2, description="the class to start from and the one to end at"
+        min_length=2, max_length=2, description="the classes at the start and at the end"
     )
-    steps: Annotated[int, Field(ge=2, le=50)] = Field(description="codes on the way, both ends included")
+    steps: Annotated[int, Field(ge=2, le=50)] = Field(description="number of codes, including both ends")
 
 
 class Figures(FigureFiles):
-    """How figures are written, and what those of the VAEs show."""
+    """File formats of all figures, and contents of the VAEs' figures."""
 
-    interpolation: Interpolation = Field(description="walks between two classes, where data has labels")
+    interpolation: Interpolation = Field(
+        description="interpolations between two classes, for data with labels"
+    )
     manifold: Annotated[int, Field(ge=2, le=100)] = Field(
-        description="images a side of the picture of a latent space of two dimensions"
+        description="images per side of the latent manifold, for VAEs with two latent dimensions"
     )

@@ -14,7 +14,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Shown = Annotated[
     list[Annotated[int, Field(ge=0)]],
     AfterValidator(distinct),
-    Field(min_length=1, description="epochs or steps whose samples are shown; 0 is before training"),
+    Field(min_length=1, description="epochs or steps after which samples are shown; 0: before training"),
 ]
 
 SMALLEST = 4
@@ -35,33 +35,42 @@ def doublings(shape: tuple[int, ...]) -> int:
 
 
 class _GanRun(Section):
-    """What all GANs share: a generator z -> image in [-1, 1], and a critic image -> real number."""
+    """Keys of all GANs: a generator z -> image in [-1, 1], and a critic image -> real number."""
 
     data: DatasetName = Field(description="one of data.sets")
     latent: Count = Field(description="dimension of z, which is standard normal")
-    slope: Annotated[Finite, Field(ge=0)] = Field(default=0.2, description="of LeakyReLU below 0")
+    slope: Annotated[Finite, Field(ge=0)] = Field(default=0.2, description="slope of LeakyReLU below 0")
     loss: Literal["jsd", "w1", "nonsaturating"] = Field(
         description="both players' metric, or the non-saturating pair of losses"
     )
-    spectral_norm: bool = Field(default=False, description="of every layer of the critic")
-    penalty: Literal["none", "r1", "gp"] = Field(default="none", description="on the critic's gradient")
+    spectral_norm: bool = Field(default=False, description="spectral norm in every layer of the critic")
+    penalty: Literal["none", "r1", "gp"] = Field(
+        default="none", description="penalty on the critic's gradient"
+    )
     penalty_coefficient: NotNegative = Field(default=0.0, description="weight of the penalty")
-    critic_steps: Count = Field(description="steps of the critic for each of the generator's")
-    batch_size: Annotated[int, Field(ge=2)] = Field(description="images a step")
-    betas: list[Beta] = Field(min_length=2, max_length=2, description="Adam's decays, of both players")
-    generator_learning_rate: Positive = Field(description="Adam's step size")
-    critic_learning_rate: Positive = Field(description="Adam's step size")
-    critic_weight_decay: NotNegative = Field(default=0.0, description="of Adam, as an L2 term")
-    ema: Beta = Field(default=0.0, description="decay of the generator's average, which is shown; 0: none")
-    epochs: Count | None = Field(default=None, description="passes over the training images; or steps")
-    steps: Count | None = Field(default=None, description="steps of the generator; or epochs")
+    critic_steps: Count = Field(description="steps of the critic per step of the generator")
+    batch_size: Annotated[int, Field(ge=2)] = Field(description="images per step")
+    betas: list[Beta] = Field(min_length=2, max_length=2, description="Adam's decay rates, for both players")
+    generator_learning_rate: Positive = Field(description="Adam's step size for the generator")
+    critic_learning_rate: Positive = Field(description="Adam's step size for the critic")
+    critic_weight_decay: NotNegative = Field(
+        default=0.0, description="Adam's weight decay for the critic, as an L2 term"
+    )
+    ema: Beta = Field(
+        default=0.0,
+        description="decay of the generator's moving average, which is shown in its place; 0: none",
+    )
+    epochs: Count | None = Field(
+        default=None, description="passes over the training images; exclusive with `steps`"
+    )
+    steps: Count | None = Field(default=None, description="steps of the generator; exclusive with `epochs`")
     shown: Shown
     evaluate_every: Annotated[int, Field(ge=0)] = Field(
-        description="epochs or steps between two scores of the generator; 0: never"
+        description="epochs or steps between evaluations of the generator; 0: never"
     )
     statistics_batches: Annotated[int, Field(ge=0)] = Field(
-        description="batches that give batch norm its statistics where samples are taken; "
-        "0: running averages of training"
+        description="batches from which batch norm's statistics are computed before sampling; "
+        "0: use the running averages of training"
     )
     seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
 
@@ -99,19 +108,19 @@ class _GanRun(Section):
 
     @property
     def unit(self) -> Literal["epochs", "steps"]:
-        """What `length`, `shown` and `evaluate_every` count."""
+        """Unit of `length`, `shown` and `evaluate_every`."""
         return "steps" if self.epochs is None else "epochs"
 
     @property
     def length(self) -> int:
-        """How long the run is, in its unit."""
+        """Length of the run, in its unit."""
         return self.epochs or self.steps or 0
 
 
 class MlpRun(_GanRun):
     """A GAN of linear layers."""
 
-    networks: Literal["mlp"] = Field(description="what generator and critic are made of")
+    networks: Literal["mlp"] = Field(description="architecture of generator and critic")
     generator: list[Count] = Field(description="widths of the generator's hidden layers")
     critic: list[Count] = Field(description="widths of the critic's hidden layers")
     generator_batch_norm: bool = Field(
@@ -122,7 +131,7 @@ class MlpRun(_GanRun):
 class _ConvolutionalRun(_GanRun):
     """A GAN of convolutions, which double or halve the side of the maps."""
 
-    networks: Literal["residual", "dcgan"] = Field(description="what generator and critic are made of")
+    networks: Literal["residual", "dcgan"] = Field(description="architecture of generator and critic")
     width: Count = Field(description="channels next to the image; each halving of the side doubles them")
 
     @model_validator(mode="after")
@@ -137,13 +146,13 @@ class _ConvolutionalRun(_GanRun):
 class ResidualRun(_ConvolutionalRun):
     """A GAN of convolutions and gated residual blocks."""
 
-    networks: Literal["residual"] = Field(description="what generator and critic are made of")
+    networks: Literal["residual"] = Field(description="architecture of generator and critic")
 
 
 class DcganRun(_ConvolutionalRun):
     """A DCGAN, with batch norm in generator and critic."""
 
-    networks: Literal["dcgan"] = Field(description="what generator and critic are made of")
+    networks: Literal["dcgan"] = Field(description="architecture of generator and critic")
 
     @model_validator(mode="after")
     def _has_no_penalty(self) -> Self:
@@ -156,4 +165,4 @@ class DcganRun(_ConvolutionalRun):
 
 
 GanRun = Annotated[ResidualRun | DcganRun | MlpRun, Field(discriminator="networks")]
-"""One GAN; `networks` decides which keys it has."""
+"""One GAN; `networks` determines which keys it has."""

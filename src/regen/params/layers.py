@@ -1,4 +1,4 @@
-"""Layers of a network as `params.yaml` writes them, and the shapes that they give; no torch here."""
+"""Layers of a network as written in `params.yaml`, and the shapes of their outputs, without torch."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Shape = tuple[int, ...]
 
 
 class Conv(Section):
-    """A convolution, in a decoder a transposed one; then, where `pool` is above 1, max-pooling."""
+    """A convolution, transposed in a decoder, followed by max-pooling if `pool` is above 1."""
 
-    channels: Count = Field(description="maps that it gives")
-    kernel: Count = Field(description="pixels a side")
-    stride: Count = Field(default=1, description="pixels from one place to the next")
-    padding: Annotated[int, Field(ge=0)] = Field(default=0, description="empty pixels around the image")
-    pool: Count = Field(default=1, description="pixels a side of which the largest is kept")
+    channels: Count = Field(description="output channels")
+    kernel: Count = Field(description="side of the kernel in pixels")
+    stride: Count = Field(default=1, description="step in pixels")
+    padding: Annotated[int, Field(ge=0)] = Field(default=0, description="pixels of zero padding on each side")
+    pool: Count = Field(default=1, description="side of the max-pooling window in pixels; 1: no pooling")
 
     def side(self, pixels: int, transposed: bool) -> int:
-        """Return how many pixels a side `pixels` a side become; none or fewer where they do not fit."""
+        """Compute the output's side from the input's, in pixels; 0 or less if the kernel does not fit."""
         if transposed:
             return ((pixels - 1) * self.stride - 2 * self.padding + self.kernel) // self.pool
         return ((pixels + 2 * self.padding - self.kernel) // self.stride + 1) // self.pool
@@ -38,14 +38,14 @@ Layer = Annotated[
     Annotated[Count, Tag("[width]")] | Annotated[Conv, Tag("[conv]")],
     Discriminator(_is_conv),
 ]
-"""A width, for a linear layer, or a convolution."""
+"""The width of a linear layer, or a convolution."""
 
 
 def shapes(layers: Sequence[int | Conv], start: Shape, transposed: bool = False) -> list[Shape]:
-    """Return the shape before the first of `layers` and after each; D numbers count as D maps of one pixel.
+    """Shapes before the first of `layers` and after each; D numbers count as D maps of one pixel.
 
     Raises:
-        ValueError: a convolution does not fit what it is given.
+        ValueError: a convolution does not fit its input.
     """
     found = [start]
     for number, layer in enumerate(layers):
@@ -65,5 +65,5 @@ def shapes(layers: Sequence[int | Conv], start: Shape, transposed: bool = False)
 
 
 def as_maps(shape: Shape) -> Shape:
-    """Return `shape` as a convolution takes it: D numbers as (D, 1, 1)."""
+    """Shape as the input of a convolution: (D,) becomes (D, 1, 1)."""
     return shape if len(shape) == 3 else (prod(shape), 1, 1)

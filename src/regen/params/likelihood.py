@@ -15,5 +15,7 @@ from regen.params.base import (
 class Likelihood(Section):
     """Importance sampling of log p(x) on the test images."""
 
-    importance_samples: Count = Field(description="K, samples of z an image")
-    max_memory: Annotated[int, Field(ge=8)] = Field(description="MiB that the estimator's tensors may hold")
+    importance_samples: Count = Field(description="K, samples of z per image")
+    max_memory: Annotated[int, Field(ge=8)] = Field(
+        description="memory limit of the estimator's tensors, in MiB"
+    )

@@ -37,7 +37,7 @@ def suggest(word: str, known: list[str]) -> str:
 
 
 def explain(errors: list[Any], schema: type[BaseModel]) -> list[str]:
-    """One line for each mistake that pydantic found in input for `schema`.
+    """Format each mistake that pydantic found in input for `schema` as one line.
 
     A missing key is left out where its mistyped form has a line of its own.
     """

@@ -1,4 +1,4 @@
-"""The sections of the flow room."""
+"""The section flow."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from regen.params.base import Count, Positive, Section, distinct
 
 
 class Flow(Section):
-    """The planar flows on two-dimensional targets: each target, number of layers and way to train."""
+    """Planar flows on two-dimensional targets, for each target, number of layers and way to train."""
 
     source: Literal["generated", "files"] = Field(
-        description="points drawn here, or the data_arcs.npy and data_sine.npy of the mirror"
+        description="draw points from the targets, or read data_arcs.npy and data_sine.npy from the mirror"
     )
-    seeds: Annotated[int, Field(ge=1, le=100)] = Field(description="flows trained of each run")
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="flows trained per run, with consecutive seeds"
+    )
     layers: Annotated[list[Count], AfterValidator(distinct)] = Field(
-        min_length=1, description="k, planar maps of a flow; each k is one stage"
+        min_length=1, description="numbers of planar maps k; each k is a stage of its own"
     )
     iterations: Count = Field(description="steps of RMSprop")
     learning_rate: Positive = Field(description="RMSprop's step size")
-    batch_size: Count = Field(description="points a step")
+    batch_size: Count = Field(description="points per step")
     init_scale: Positive = Field(description="standard deviation of the initial u and w; b starts at 0")
-    averaged_losses: Count = Field(description="last minibatch losses whose mean is the reports' NLL")
-    evaluation_samples: Count = Field(description="samples of a finished flow, for KL and the like")
+    averaged_losses: Count = Field(
+        description="number of final minibatch losses that are averaged to the NLL of the course reports"
+    )
+    evaluation_samples: Count = Field(description="samples for evaluating a trained flow")
 
     @model_validator(mode="after")
     def _averages_losses_that_there_are(self) -> Self:

@@ -18,18 +18,18 @@ from regen.params.base import (
 
 
 class RealNvpRun(Section):
-    """One RealNVP: images, dequantised, through a logit and affine couplings to a standard normal."""
+    """One RealNVP: dequantised images through a logit and affine couplings to a standard normal."""
 
     data: DatasetName = Field(description="one of data.sets")
-    couplings: Count = Field(description="affine couplings, with checkerboard masks that alternate")
+    couplings: Count = Field(description="number of affine couplings, with alternating checkerboard masks")
     hidden: list[Count] = Field(min_length=1, description="widths of the couplings' hidden layers")
-    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(description="the logit's margin at 0 and 1, together")
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(description="total margin of the logit at 0 and 1")
     learning_rate: Positive = Field(description="Adam's step size")
-    batch_size: Count = Field(description="images a step")
-    clip_norm: Positive = Field(description="the gradient's norm is cut down to this")
+    batch_size: Count = Field(description="images per step")
+    clip_norm: Positive = Field(description="maximum norm of the gradient")
     epochs: Count = Field(description="passes over the training images")
     shown_epochs: ShownEpochs
-    temperature: Positive = Field(description="standard deviation of z where images are sampled")
+    temperature: Positive = Field(description="standard deviation of z when sampling images")
     seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The sections of the fidelity room."""
+"""The sections score and classifier."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def _not_blank(weights: str) -> str:
 class Score(Section):
     """How generated images are scored against the test images of a data set."""
 
-    extractor: ExtractorName = Field(description="the network whose features and classes are compared")
+    extractor: ExtractorName = Field(description="network whose features and classes are compared")
     weights: Annotated[str, AfterValidator(_not_blank)] | None = Field(
         description="file or URL of an Inception's weights; null: the usual download"
     )
-    samples: Annotated[int, Field(ge=2)] = Field(description="generated images that are scored")
-    splits: Count = Field(description="parts whose Inception Scores are averaged")
-    batch_size: Count = Field(description="images that the extractor sees at once; changes no score")
-    kid_subsets: Count = Field(description="random subsets whose kernel distances are averaged")
-    kid_subset_size: Annotated[int, Field(ge=2)] = Field(description="images of each subset")
+    samples: Annotated[int, Field(ge=2)] = Field(description="number of generated images")
+    splits: Count = Field(description="number of parts whose Inception Scores are averaged")
+    batch_size: Count = Field(description="images per batch of the extractor; does not affect the scores")
+    kid_subsets: Count = Field(description="number of random subsets whose kernel distances are averaged")
+    kid_subset_size: Annotated[int, Field(ge=2)] = Field(description="images per subset")
     runs: dict[RunName, DatasetName] = Field(
-        description="runs that are scored, each with the data set whose test images it is held against"
+        description="runs to score, each with the data set whose test images it is compared to"
     )
 
     @model_validator(mode="after")
@@ -50,13 +50,15 @@ class Score(Section):
 
 
 class Classifier(Section):
-    """The small residual network that learns the classes of one data set."""
+    """A small residual network trained to classify one data set."""
 
     widths: list[Count] = Field(
         min_length=1,
-        description="channels; each width after the first halves the image, the last one's are the features",
+        description="channels; each width after the first halves the image, the last is that of the features",
     )
     epochs: Count = Field(description="passes over the training images")
-    batch_size: Count = Field(description="images a step")
-    learning_rate: Positive = Field(description="largest step size of SGD with momentum, one cycle long")
-    augment: bool = Field(description="train on random crops and mirror images")
+    batch_size: Count = Field(description="images per step")
+    learning_rate: Positive = Field(
+        description="maximum step size of SGD with momentum, in a one-cycle schedule"
+    )
+    augment: bool = Field(description="train on random crops and horizontal flips")

@@ -18,39 +18,41 @@ class Theory(Section):
     """Theory, measured: closed forms, estimators of p(x), gradients through sampling, terms of the bound."""
 
     kl_samples: Annotated[int, Field(ge=100, le=100_000)] = Field(
-        description="draws of z for each divergence by Monte Carlo"
+        description="draws of z per Monte Carlo estimate of a divergence"
     )
     noise: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = Field(
-        description="standard deviation of x given z in the model whose p(x) is known"
+        description="standard deviation of x given z in the model with known p(x)"
     )
     observed_per_latent: Annotated[int, Field(ge=1, le=16)] = Field(
-        description="values of x for each latent dimension, where x grows with z"
+        description="dimensions of x per latent dimension, where x grows with z"
     )
     problems: Annotated[int, Field(ge=1, le=1000)] = Field(
-        description="models, each with one observation, whose median error is reported"
+        description="random models with one observation each, whose median error is reported"
     )
-    repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates of each p(x)")
+    repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates per p(x)")
     proposal_shift: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="standard deviations by which the importance sampler is off along each axis"
+        description="offset of the importance sampler along each axis, in standard deviations of the posterior"
     )
     proposal_spread: Annotated[float, Field(gt=1, le=10)] = Field(
-        description="how many times as wide as the posterior the importance sampler is"
+        description="width of the importance sampler relative to the posterior"
     )
     rate_samples: Annotated[list[Samples], AfterValidator(distinct)] = Field(
-        min_length=3, description="L, samples of z an estimate"
+        min_length=3, description="L, samples of z per estimate"
     )
-    rate_latent: Dimension = Field(description="dimension of z there, and where x does not grow with z")
+    rate_latent: Dimension = Field(
+        description="dimension of z for `rate_samples`, and where x does not grow with z"
+    )
     dimensions: Annotated[list[Dimension], AfterValidator(distinct)] = Field(
         min_length=3, description="D, dimensions of z"
     )
-    dimension_samples: Samples = Field(description="samples of z an estimate there")
-    gradient_samples: Samples = Field(description="draws of each gradient estimator")
+    dimension_samples: Samples = Field(description="samples of z per estimate for `dimensions`")
+    gradient_samples: Samples = Field(description="draws per gradient estimator")
     gradient_dimensions: Annotated[list[Dimension], AfterValidator(distinct)] = Field(
-        min_length=1, description="dimensions of z there"
+        min_length=1, description="dimensions of z for the gradient estimators"
     )
     images: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        description="random images on which terms of the bound are compared"
+        description="random images for comparing terms of the bound"
     )
     fresh_vaes: Annotated[int, Field(ge=1, le=100)] = Field(
-        description="initialisations whose first reconstruction is measured"
+        description="initialisations for measuring the first reconstruction error"
     )

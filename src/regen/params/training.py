@@ -11,9 +11,9 @@ from regen.params.base import (
 
 
 class Training(Section):
-    """How runs are trained, as far as it does not change what comes out."""
+    """Settings of training that do not affect the results."""
 
-    checkpoint_every: Count = Field(description="epochs between two checkpoints")
+    checkpoint_every: Count = Field(description="epochs between checkpoints")
     cuda_graphs: bool = Field(
-        description="on CUDA, record a GAN's step once and replay it; elsewhere it changes nothing"
+        description="on CUDA, record a GAN's step once and replay it; no effect elsewhere"
     )

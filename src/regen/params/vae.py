@@ -1,4 +1,4 @@
-"""The sections of the VAE room."""
+"""The section vae."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ class VaeRun(Section):
     """One VAE: data -> encoder -> latent -> decoder, Bernoulli likelihood, standard normal prior."""
 
     data: DatasetName = Field(description="one of data.sets")
-    binarize: bool = Field(default=False, description="count intensities above one half as 1, others as 0")
+    binarize: bool = Field(default=False, description="round intensities above one half to 1, others to 0")
     encoder: list[Layer] = Field(
-        min_length=1, description="the encoder's hidden layers: widths, convolutions"
+        min_length=1, description="hidden layers of the encoder: widths or convolutions"
     )
     latent: Annotated[int, Field(ge=1, le=10_000)] = Field(description="dimension of z")
     decoder: list[Layer] = Field(
-        min_length=1, description="the decoder's hidden layers; a last convolution is the output layer"
+        min_length=1, description="hidden layers of the decoder; a final convolution is the output layer"
     )
-    activation: Literal["elu", "relu"] = Field(description="between the layers")
-    batch_norm: bool = Field(default=False, description="before each activation")
+    activation: Literal["elu", "relu"] = Field(description="activation of the hidden layers")
+    batch_norm: bool = Field(default=False, description="batch norm before each activation")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="share of each hidden layer's outputs that training leaves out"
+        default=0.0, description="dropout probability of the hidden layers"
     )
-    logit_shift: Finite = Field(default=0.0, description="added to the decoder's logits")
+    logit_shift: Finite = Field(default=0.0, description="constant added to the decoder's logits")
     learning_rate: Positive = Field(description="Adam's step size")
-    batch_size: Count = Field(description="images a step")
+    batch_size: Count = Field(description="images per step")
     epochs: Count = Field(description="passes over the training images")
     shown_epochs: ShownEpochs
     planar_layers: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="planar maps after the Gaussian posterior; 0: none"
+        default=0, description="number of planar maps after the Gaussian posterior"
     )
     seeds: Seeds | None = Field(default=None, description="train once with each; absent: the one `seed`")
 
@@ -70,11 +70,11 @@ class VaeRun(Section):
 
     @property
     def data_label(self) -> str:
-        """What to call the data beside a figure: says so where binarizing changes it."""
+        """Name of the data for titles of figures, marked if it is binarized."""
         changed = self.binarize and not DATASETS[self.data].binary
         return f"{self.data} (binarized)" if changed else self.data
 
     @property
     def sees_binary(self) -> bool:
-        """Whether all that it sees is 0 or 1, so that a Bernoulli likelihood is one of its data."""
+        """Whether all its inputs are 0 or 1, so that the Bernoulli likelihood is a likelihood of the data."""
         return self.binarize or DATASETS[self.data].binary

@@ -1,4 +1,4 @@
-"""The whole of `params.yaml`: its sections, and the rules across them."""
+"""The whole of `params.yaml`: its sections, and validation across sections."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from regen.params.vae import VaeRun
 from regen.params.yaml_files import read_yaml
 
 FAMILIES = ("vae", "realnvp", "gan")
-"""Sections that hold runs on images, by name."""
+"""Sections of named runs on images."""
 
 COPY = " (copy)"
-"""After the name of data that came from other bytes than the official ones."""
+"""Mark after the name of data whose archive is not the official one."""
 
 Run = TypeVar("Run")
 
@@ -42,10 +42,10 @@ class Params(Section):
 
     seed: Seed = Field(description="the only source of randomness")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        description="auto: an accelerator where there is one"
+        description="where to compute; auto: an accelerator if there is one"
     )
     precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
-        description="of all numbers; auto: float32, on CUDA with tf32 matrix products"
+        description="floating-point precision; auto: float32, on CUDA with tf32 matrix products"
     )
     data: Data
     training: Training
@@ -58,7 +58,8 @@ class Params(Section):
     )
     gan: dict[RunName, GanRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
     classifier: dict[DatasetName, Classifier] = Field(
-        min_length=1, description="data sets that images are held against, each with its classifier"
+        min_length=1,
+        description="classifiers by data set, for comparing images with the test images of that data set",
     )
     score: Score
     theory: Theory
@@ -142,22 +143,22 @@ class Params(Section):
         return self
 
     def vae_run(self, name: str) -> VaeRun:
-        """VAE run of that name; InputError names the runs there are."""
+        """VAE run of that name; InputError lists the existing ones."""
         return _named("vae", self.vae, name)
 
     def realnvp_run(self, name: str) -> RealNvpRun:
-        """RealNVP run of that name; InputError names the runs there are."""
+        """RealNVP run of that name; InputError lists the existing ones."""
         return _named("realnvp", self.realnvp, name)
 
     def gan_run(self, name: str) -> GanRun:
-        """GAN of that name; InputError names the runs there are."""
+        """GAN of that name; InputError lists the existing ones."""
         return _named("gan", self.gan, name)
 
     def seeds_of(self, name: str) -> list[int]:
-        """Seeds that the run of that name, of any family, is trained with.
+        """Training seeds of the run of that name, of any family.
 
         Raises:
-            InputError: no family has such a run; names those there are.
+            InputError: there is no such run; the message lists all runs.
         """
         runs = dict(self._runs())
         if name not in runs:
@@ -165,22 +166,22 @@ class Params(Section):
         return runs[name].seeds or [self.seed]
 
     def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
-        """Return what to call a run's data beside a figure: binarized, or a copy, where it is that."""
+        """Name of a run's data for titles of figures, marked if it is binarized or a copy."""
         label = run.data_label if isinstance(run, VaeRun) else run.data
         return label + self.copy_mark(run.data)
 
     def copy_mark(self, data: str) -> str:
-        """Return what follows the name of a data set: a mark where its archive is not the official one."""
+        """Mark to append to the name of a data set whose archive is not the official one."""
         return COPY if data in self.copies else ""
 
     @property
     def copies(self) -> list[str]:
-        """The data sets whose archives are not the official ones."""
+        """Data sets whose archives are not the official ones."""
         return sorted(set(self.data.sets) & set(self.data.sha256))
 
     @property
     def copied_runs(self) -> set[str]:
-        """The runs on images of such data sets."""
+        """Runs on such data sets."""
         return {name for name, run in self._runs() if run.data in self.copies}
 
     def _runs(self) -> Iterator[tuple[str, VaeRun | RealNvpRun | GanRun]]:
@@ -199,7 +200,7 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate `path`.
 
     Raises:
-        InputError: one line for each mistake, with file, key, value and what is allowed.
+        InputError: one line per mistake, with file, key, value and what is allowed.
     """
     content = read_yaml(path)
     if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""YAML as DVC reads it, with one clear line where it cannot be read."""
+"""YAML as DVC reads it, with one-line error messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from regen.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which, as for DVC, 3e-4 is a number, and a duplicate key is a mistake."""
+    """Loader that, like DVC's, reads 3e-4 as a number and rejects duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key) for key, _ in node.value]
@@ -29,7 +29,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(path: Path) -> Any:
-    """Content of a YAML file; InputError with one line where it is not YAML or has a duplicate key."""
+    """Read a YAML file; InputError if it is not YAML or has a duplicate key."""
     try:
         with path.open(encoding="utf-8") as file:
             return yaml.load(file, _Loader)
