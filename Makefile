@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BASE ?= main
 JOBS ?= 0
+# A worker for each core, of which four have done with the rest when the one that has the pipeline's clone is done;
+# loadgroup keeps the tests of that clone in one worker (tests/pipeline/conftest.py).
+ON_CORES := --numprocesses=logical --maxprocesses=4 --dist=loadgroup
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -32,15 +35,15 @@ reproduce: setup  ## run what params.yaml asks for and is not there yet: tables,
 	regen run --jobs $(JOBS)
 	@echo "The results: reports/README.md"
 
-test: setup  ## run the tests
-	pytest
+test: setup  ## run the tests, on all cores
+	pytest $(ON_CORES)
 
 same: setup  ## whether other processors and thread counts leave the same bytes, at the pipeline's smallest
 	PYTHONPATH=tests python -m pipeline.same
 
 numbers: setup  ## the numerical tests as a processor with AVX2 but without AVX-512 runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		pytest -m "not slow" tests/test_bijections.py tests/{dirac,fidelity,flow,gan,training,vae}
+		pytest $(ON_CORES) -m "not slow" tests/test_bijections.py tests/{dirac,fidelity,flow,gan,training,vae}
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .

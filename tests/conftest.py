@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 import torch
@@ -19,3 +21,10 @@ def _float64() -> None:
     A test of another precision leaves it to none after it.
     """
     torch.set_default_dtype(torch.float64)
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """What a test sets for torch and MKL, as each stage does, must not reach the processes of later tests."""
+    with mock.patch.dict(os.environ):
+        yield

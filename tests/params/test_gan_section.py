@@ -1,24 +1,11 @@
-"""What `params.yaml` may say of a GAN: one clear line for each mistake."""
+"""The rules of a GAN's section in params.yaml, each broken once."""
 
-import pydantic
 import pytest
 from gan.small import DCGAN, KINDS, MLP, RESIDUAL, SECTIONS
+from pydantic import TypeAdapter
 
-from regen.params import Section
+from params.small import mistake
 from regen.params.gan import GanRun
-from regen.params.mistakes import explain
-
-
-class Whole(Section):
-    """As much of `params.yaml` as is needed to name a key in full."""
-
-    gan: dict[str, GanRun]
-
-
-def mistakes(settings):
-    with pytest.raises(pydantic.ValidationError) as caught:
-        Whole.model_validate({"gan": {"run": settings}})
-    return explain(caught.value.errors(), Whole)
 
 
 def without(settings, key):
@@ -47,12 +34,7 @@ MISTAKES = [
     (without(RESIDUAL, "width"), {"wdith": 3}, "wdith: unknown key; did you mean 'width'?"),
     (RESIDUAL, {"seeds": [3, 1, 3]}, "seeds: [3, 1, 3]: duplicate value 3"),
     (RESIDUAL, {"shown": [6, 0, 6, 0]}, "shown: [6, 0, 6, 0]: duplicate values 6, 0"),
-    (RESIDUAL, {"width": 0}, "width: 0: should be greater than or equal to 1"),
-    (RESIDUAL, {"latent": -1}, "latent: -1: should be greater than or equal to 1"),
-    (RESIDUAL, {"latent": 2.5}, "latent: 2.5: should be a valid integer"),
-    (MLP, {"generator": [4, 0]}, "generator.1: 0: should be greater than or equal to 1"),
     (RESIDUAL, {"networks": "resnet"}, "networks: 'resnet': should be 'residual', 'dcgan' or 'mlp'"),
-    (RESIDUAL, {"loss": "hinge"}, "loss: 'hinge': should be 'jsd', 'w1' or 'nonsaturating'"),
     (
         RESIDUAL,
         {"data": "mnist"},
@@ -63,17 +45,14 @@ MISTAKES = [
         {"data": "digits"},
         "networks dcgan: makes squares of 8, 16, 32, 64, ... pixels, not 28x28, as of digits; try mlp",
     ),
-    (RESIDUAL, {"data": "cifar"}, "data: 'cifar': no such data set; did you mean 'cifar10'?"),
     (
         RESIDUAL,
         {"batch_size": 5000},
         "batch_size 5000: with critic_steps 2 a step of the generator takes 10000 images; digits_color has "
         "5188 for training",
     ),
-    (RESIDUAL, {"batch_size": 1}, "batch_size: 1: should be greater than or equal to 2"),
     (RESIDUAL, {"penalty": "r1"}, "penalty_coefficient 0: with penalty r1, allowed: a number above 0"),
     (RESIDUAL, {"penalty_coefficient": 0.5}, "penalty_coefficient 0.5: with penalty none, allowed: 0"),
-    (RESIDUAL, {"penalty": "r2"}, "penalty: 'r2': should be 'none', 'r1' or 'gp'"),
     (
         DCGAN,
         {"penalty": "gp", "penalty_coefficient": 1.0},
@@ -87,28 +66,19 @@ MISTAKES = [
         {"steps": None, "epochs": 5, "shown": [6]},
         "shown [6]: allowed: 0 to epochs, which is 5",
     ),
-    (RESIDUAL, {"shown": []}, "shown: []: "),
     (RESIDUAL, {"evaluate_every": 7}, "evaluate_every 7: allowed: 0 to steps, which is 6"),
-    (RESIDUAL, {"betas": [0.9]}, "betas: [0.9]: "),
-    (RESIDUAL, {"betas": [0.0, 1.0]}, "betas.1: 1.0: should be less than 1"),
-    (RESIDUAL, {"ema": 1.0}, "ema: 1.0: should be less than 1"),
-    (RESIDUAL, {"generator_learning_rate": 0.0}, "generator_learning_rate: 0.0: should be greater than 0"),
-    (RESIDUAL, {"critic_weight_decay": -1.0}, "critic_weight_decay: -1.0: should be greater than or equal"),
-    (RESIDUAL, {"spectralnorm": True}, "spectralnorm: unknown key; did you mean 'spectral_norm'?"),
 ]
 
 
 @pytest.mark.parametrize(("base", "changes", "line"), MISTAKES, ids=[line[:40] for *_, line in MISTAKES])
 def test_one_line_for_each_mistake(base, changes, line):
-    (found,) = mistakes(base | changes)
-    assert found.startswith(f"gan.run.{line}")
-    assert "\n" not in found
+    assert mistake({"gan.g": base | changes}).startswith(f"gan.g.{line}")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_networks_decide_the_section(kind):
     settings = KINDS[kind]
-    run = Whole.model_validate({"gan": {"run": settings}}).gan["run"]
+    run = TypeAdapter(GanRun).validate_python(settings)
     assert type(run) is SECTIONS[kind]
     assert (run.unit, run.length) == ("steps", 6)
     assert type(run)(**without(settings, "steps"), epochs=9).unit == "epochs"

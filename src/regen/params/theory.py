@@ -31,7 +31,7 @@ class Theory(Section):
     )
     repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates per p(x)")
     proposal_shift: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="offset of the importance sampler along each axis, in standard deviations of the posterior"
+        description="offset of the importance sampler per axis, in standard deviations of the posterior"
     )
     proposal_spread: Annotated[float, Field(gt=1, le=10)] = Field(
         description="width of the importance sampler relative to the posterior"

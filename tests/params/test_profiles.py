@@ -1,0 +1,125 @@
+"""The profiles, and the schema that editors check them by."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from params.small import REPO, settings
+from regen import params
+from regen.data.catalog import DATASETS
+from regen.params import read_params
+from regen.params.__main__ import schema
+
+PROFILES = sorted((REPO / "profiles").glob("*.yaml"))
+
+
+def test_at_rest_params_are_the_quick_profile():
+    at_rest, quick = (REPO / "params.yaml").read_text(), (REPO / "profiles" / "quick.yaml").read_text()
+    assert read_params(REPO / "params.yaml") == read_params(REPO / "profiles" / "quick.yaml")
+    # the first three lines say where the schema is, and which profile this is
+    assert at_rest.partition("\nseed:")[2] == quick.partition("\nseed:")[2]
+    assert "" not in (at_rest, quick)
+
+
+@pytest.mark.parametrize("profile", [REPO / "params.yaml", *PROFILES], ids=lambda path: path.stem)
+def test_editors_find_the_schema_of_a_profile_that_is_copied_over_params_yaml(profile):
+    first = profile.read_text().split("\n")[0]
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    assert (REPO / name).resolve() == REPO / "params.schema.json"
+
+
+def test_quick_downloads_nothing():
+    quick = read_params(REPO / "profiles" / "quick.yaml")
+    assert [name for name in quick.data.sets if DATASETS[name].files] == []
+
+
+def test_paper_has_the_reports_numbers():
+    paper = read_params(REPO / "profiles" / "paper.yaml")
+    assert paper.vae["l100"].model_dump(exclude_defaults=True) == {
+        "data": "binarized_mnist",
+        "encoder": [300, 300],
+        "latent": 100,
+        "decoder": [300, 300],
+        "activation": "elu",
+        "logit_shift": -5.0,
+        "learning_rate": 3e-4,
+        "batch_size": 64,
+        "epochs": 20,
+        "shown_epochs": [0, 1, 20],
+        "seeds": [1, 2, 3],
+    }
+    assert paper.vae["l100_planar"] == paper.vae["l100"].model_copy(update={"planar_layers": 8})
+    assert paper.likelihood.importance_samples == 200
+    dirac, flow, realnvp = paper.dirac, paper.flow, paper.realnvp["realnvp_mnist"]
+    assert (dirac.iterations, dirac.learning_rate, dirac.start_scale) == (5000, 0.1, 0.7)
+    assert (dirac.coefficients, dirac.ema) == ([0.01, 0.1], 0.998)
+    assert (flow.layers, flow.iterations, flow.averaged_losses) == ([2, 8, 32], 20_000, 200)
+    assert (flow.learning_rate, flow.batch_size, flow.init_scale) == (5e-4, 128, 0.01)
+    assert (realnvp.data, realnvp.couplings, realnvp.hidden) == ("mnist", 8, [1024, 1024])
+    assert (realnvp.alpha, realnvp.learning_rate, realnvp.batch_size) == (1e-5, 1e-3, 128)
+    assert (realnvp.clip_norm, realnvp.epochs) == (5.0, 40)
+    assert {1, 20, 40} <= set(realnvp.shown_epochs)
+
+
+def test_the_exported_schema_is_current():
+    assert (REPO / "params.schema.json").read_text() == schema()
+
+
+@pytest.fixture(scope="module")
+def editor():
+    """Return what an editor checks settings with."""
+    exported = json.loads((REPO / "params.schema.json").read_text())
+    kind = jsonschema.validators.validator_for(exported)
+    kind.check_schema(exported)
+    return kind(exported)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_editors_accept_the_profiles(editor, profile):
+    editor.validate(yaml.safe_load(profile.read_text()))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vae.v.latent": ..., "vae.v.latnet": 2},
+        {"seed": -1},
+        {"seed": "one"},
+        {"data.sets": ["digts"]},
+        {"vae.L100": settings({})["vae"]["v"]},
+        {"vae.v.activation": "ELU"},
+        {"vae.v.epochs": ...},
+        {"vae.v.learning_rate": 0.0},
+        {"flow.source": "made"},
+        {"flow.layers": []},
+        {"theory.problems": 0},
+        {"realnvp.RealNVP": settings({})["realnvp"]["r"]},
+    ],
+)
+def test_editors_refuse_mistakes(editor, changes):
+    assert not editor.is_valid(settings(changes))
+
+
+def test_every_key_says_what_it_is():
+    """Editors show it; and only the keys below may be left out, since the profiles hold the settings."""
+    optional = set()
+    found = [kind for kind in vars(params).values() if isinstance(kind, type)]
+    for section in found:
+        if issubclass(section, params.Section) and section is not params.Params:
+            fields = section.model_fields.items()
+            assert [name for name, field in fields if not field.description] == []
+            optional |= {f"{section.__name__}.{name}" for name, field in fields if not field.is_required()}
+    gan = {"slope", "ema", "epochs", "steps", "spectral_norm", "penalty", "penalty_coefficient"}
+    gan |= {"critic_weight_decay", "seeds"}
+    may_be_absent = {
+        "Data": {"sha256"},
+        "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},
+        "Conv": {"stride", "padding", "pool"},
+        "RealNvpRun": {"seeds"},
+        "ResidualRun": gan,
+        "DcganRun": gan,
+        "MlpRun": gan | {"generator_batch_norm"},
+    }
+    assert optional == {f"{section}.{key}" for section, keys in may_be_absent.items() for key in keys}

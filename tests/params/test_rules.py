@@ -1,0 +1,165 @@
+"""The rules of params.yaml that more than a value's kind decides, each broken once, and what keeps them."""
+
+import pytest
+
+from params.small import BASE, CLASSIFIER, GAN, REALNVP, RUNS, VAE, mistake, settings
+from regen.errors import InputError
+from regen.params import FAMILIES, TAKEN, Params
+
+CONV = {"channels": 4, "kernel": 3}
+SHOWN = "allowed: 0 to epochs, which is 9"
+TWICE = "duplicate value"
+UNKNOWN_DATA = "no such data set; did you mean"
+BOTH = {"data.sets": ["digits", "digits_color"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        # duplicates
+        ({"data.sets": ["digits", "digits"]}, f"data.sets: ['digits', 'digits']: {TWICE}"),
+        ({"dirac.coefficients": [0.1, 0.1]}, f"dirac.coefficients: [0.1, 0.1]: {TWICE}"),
+        ({"figures.interpolation.classes": [8, 8]}, f"figures.interpolation.classes: [8, 8]: {TWICE}"),
+        ({"flow.layers": [2, 8, 2]}, f"flow.layers: [2, 8, 2]: {TWICE}"),
+        ({"vae.v.shown_epochs": [1, 1]}, f"vae.v.shown_epochs: [1, 1]: {TWICE}"),
+        ({"vae.v.seeds": [1, 2, 1]}, f"vae.v.seeds: [1, 2, 1]: {TWICE}"),
+        ({"realnvp.r.shown_epochs": [0, 0]}, f"realnvp.r.shown_epochs: [0, 0]: {TWICE}"),
+        # data
+        ({"data.sets": ["digts"]}, f"data.sets.0: 'digts': {UNKNOWN_DATA} 'digits'? allowed: binarized"),
+        ({"vae.v.data": "binarised_mnist"}, f"vae.v.data: 'binarised_mnist': {UNKNOWN_DATA} 'binarized_mni"),
+        ({"realnvp.r.data": "digts"}, f"realnvp.r.data: 'digts': {UNKNOWN_DATA} 'digits'? allowed: "),
+        ({"gan.g.data": "cifar"}, f"gan.g.data: 'cifar': {UNKNOWN_DATA} 'cifar10'?"),
+        ({"score.runs": {"x": "no_such_data"}}, "score.runs.x: 'no_such_data': no such data set; "),
+        *(
+            (
+                {f"{run}.data": "mnist"},
+                f"{run}.data: 'mnist': not among data.sets ['digits']; add it there, or use one of those",
+            )
+            for run in ("vae.v", "realnvp.r", "gan.g")
+        ),
+        (
+            {"data.sets": ["digits", "cifar10"], "realnvp.r.data": "cifar10"},
+            "realnvp.r.data: 'cifar10': has no validation images; allowed: digits",
+        ),
+        # as many as there are
+        ({"vae.v.shown_epochs": [0, 10]}, f"vae.v.shown_epochs [0, 10]: {SHOWN}"),
+        ({"realnvp.r.shown_epochs": [10]}, f"realnvp.r.shown_epochs [10]: {SHOWN}"),
+        (
+            {"flow.iterations": 199, "flow.averaged_losses": 200},
+            "flow.averaged_losses 200: allowed: 1 to iterations, 199",
+        ),
+        ({"score.splits": 1001}, "score.splits 1001: allowed: up to samples, which is 1000"),
+        ({"score.kid_subset_size": 1001}, "score.kid_subset_size 1001: allowed: up to samples"),
+        # layers
+        (
+            {"vae.v.encoder": [CONV | {"kernel": 29}]},
+            "vae.v.encoder: layer 0: kernel 29 and pool 1 do not fit the 1x28x28",
+        ),
+        (
+            {"vae.v.encoder": [CONV | {"pool": 27}]},
+            "vae.v.encoder: layer 0: kernel 3 and pool 27 do not fit the 1x28x28",
+        ),
+        ({"vae.v.encoder": [8, CONV]}, "vae.v.encoder: layer 1: kernel 3 and pool 1 do not fit the 8x1x1"),
+        (
+            {"vae.v.decoder": [8, CONV]},
+            "vae.v.decoder: its last convolution gives 4x3x3; allowed: 1x28x28, as digits is",
+        ),
+        # scores
+        (
+            {"score.weights": "w.pth"},
+            "score.weights: the classifier is trained here; allowed with extractor classifier: null",
+        ),
+        (
+            {"score.weights": " ", "score.extractor": "inception-torchvision"},
+            "score.weights: ' ': should be a file, a URL, or null",
+        ),
+        ({"score.runs": {"dirac": "digits"}}, "score.runs.dirac: 'dirac': other results have this name; "),
+        ({"score.runs": {"h": "digits"}}, "score.runs.h: no such run; allowed: g, r, v"),
+        ({"score.runs": {"g": "mnist"}}, "score.runs.g: 'mnist': has no classifier; allowed: digits, or "),
+        (
+            BOTH | {"gan.g.data": "digits_color"},
+            "gan.g.data: 'digits_color': has no classifier; allowed: digits, or ",
+        ),
+        (
+            BOTH | {"classifier.digits_color": CLASSIFIER, "score.runs": {"g": "digits_color"}},
+            "score.runs.g: 'digits_color': its images are not of the shape of digits's",
+        ),
+        (
+            {"data.sets": ["digits", "binarized_mnist"], "classifier.binarized_mnist": CLASSIFIER},
+            "classifier.binarized_mnist: allowed: of data.sets those with labels, digits",
+        ),
+        (
+            {"classifier.mnist": CLASSIFIER},
+            "classifier.mnist: allowed: of data.sets those with labels, digits",
+        ),
+        # figures
+        ({"figures.formats": ["pdf"]}, "figures.formats: ['pdf']: the page shows the PNG files; allowed: "),
+        (
+            {"figures.interpolation.classes": [2, 10]},
+            "figures.interpolation.classes: [2, 10]: digits, the data of vae.v, does not have both; "
+            "allowed: two of 0 to 9",
+        ),
+        # names
+        ({"vae.V": VAE}, "vae.V: 'V': a run's name has lower-case letters, digits and _, and "),
+        ({"realnvp.a-b": REALNVP}, "realnvp.a-b: 'a-b': a run's name has lower-case letters"),
+        ({"vae": {1: VAE}}, "vae.1: 1: should be a valid string"),
+        (
+            {"realnvp.v": REALNVP},
+            "realnvp.v: a run of vae has this name; a run is known by its name alone",
+        ),
+        ({"gan.r": GAN}, "gan.r: a run of realnvp has this name; a run is known by its name alone"),
+        ({"gan.planar_arcs_2": GAN}, "gan.planar_arcs_2: the name of a planar flow; allowed: any other name"),
+    ],
+)
+def test_a_rule_that_is_broken_is_told_in_one_line(changes, line):
+    assert mistake(changes).startswith(line)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_names_under_which_other_results_lie(family):
+    assert {"dirac", "flow"} <= {*TAKEN}
+    for name in TAKEN:
+        said = mistake({f"{family}.{name}": RUNS[family]})
+        assert said.startswith(f"{family}.{name}: {name!r}: other results have this name; allowed: any but ")
+
+
+UP = [16, {"channels": 4, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"vae.v.shown_epochs": [9, 0, 3], "vae.v.planar_layers": 0},
+        {"vae.v.encoder": [CONV | {"stride": 3, "pool": 2}, 9], "vae.v.decoder": UP},
+        {"data.sets": ["digits", "cifar10"], "vae.v.data": "cifar10"},  # validated on the test images
+        {"flow.iterations": 200, "flow.averaged_losses": 200},
+        {"score.extractor": "inception-v3-compat", "score.weights": "https://host/w.pth"},
+    ],
+)
+def test_what_keeps_the_rules_is_taken_as_it_is(changes):
+    content = settings(changes)
+    taken = Params.model_validate(content).model_dump(mode="json", exclude_unset=True)
+    assert taken == content
+
+
+def test_seeds_of_a_vae():
+    assert Params.model_validate(settings({"vae.v.seeds": [7, 3]})).seeds_of("v") == [7, 3]
+    assert Params.model_validate(settings({"vae.v.seeds": ..., "seed": 5})).seeds_of("v") == [5]
+
+
+def test_runs_that_are_not_there():
+    read = Params.model_validate(BASE | {"realnvp": {"long_name": REALNVP}})
+    for family, name, hint in (
+        ("realnvp", "long_nam", "did you mean 'long_name'? allowed: long_name"),
+        ("realnvp", "v", "allowed: long_name"),
+        ("vae", "r", "allowed: v"),
+    ):
+        with pytest.raises(InputError) as caught:
+            getattr(read, f"{family}_run")(name)
+        assert str(caught.value) == f"params.yaml: {family}: no run {name!r}; {hint}"
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Params.model_validate(BASE).seed = 2
