@@ -1,4 +1,7 @@
-"""A stage in a child process that starts in milliseconds, forked from a server that has libraries loaded."""
+"""Tasks as children of this machine, which start in milliseconds.
+
+They are forked from a server that has libraries loaded.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from regen.pipeline.progress import last_line
+from regen.pipeline.task import Running, Task
 
 PRELOAD = [
     "matplotlib.pyplot",
@@ -31,13 +38,14 @@ PRELOAD = [
 PATIENCE = 10.0  # seconds that a child has to end itself
 
 
-@dataclass
+@dataclass(eq=False)
 class Child:
-    """A command that runs."""
+    """A task that runs in a child process."""
 
+    task: Task
     process: BaseProcess
-    log: Path
-    """Its stdout and stderr."""
+    gpus: tuple[str, ...]
+    """Those that it has for itself."""
     began: float
     """By time.monotonic."""
 
@@ -54,47 +62,75 @@ class Child:
 
     def last_line(self) -> str:
         """Last line of its log."""
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last_line(self.task.log)
 
 
-def server() -> multiprocessing.context.ForkServerContext:
-    """Context whose processes are forks of one that has PRELOAD loaded."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    return context
+class Children:
+    """Room on this machine, a `Place`.
+
+    Args:
+        jobs: cores, one for each task that asks for no more.
+        threads: of each task.
+        memory: bytes that tasks may ask for together.
+        gpus: CUDA devices, as CUDA_VISIBLE_DEVICES names them; each is for one task at a time.
+    """
+
+    def __init__(self, jobs: int, threads: int, memory: int, gpus: Sequence[str] = ()) -> None:
+        self.jobs = jobs
+        self.threads = threads
+        self.memory = memory
+        self.gpus = gpus
+        self.children: list[Child] = []
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(PRELOAD)
+
+    def has_room(self, task: Task, running: list[Running]) -> bool:
+        """Whether `task` may start beside those that run; alone it always may."""
+        needs = [task.needs, *(other.task.needs for other in running)]
+        return not running or (
+            sum(need.cpus for need in needs) <= self.jobs
+            and sum(need.memory for need in needs) <= self.memory
+            and sum(need.gpus for need in needs) <= len(self.gpus)
+        )
+
+    def start(self, task: Task) -> Child:
+        """Start a task in the working directory."""
+        task.log.parent.mkdir(parents=True, exist_ok=True)
+        self.children = [child for child in self.children if child.exit_code is None]
+        taken = {gpu for child in self.children for gpu in child.gpus}
+        gpus = tuple(gpu for gpu in self.gpus if gpu not in taken)[: task.needs.gpus]
+        process = self.context.Process(target=_run, args=(task.command, str(task.log), self.threads, gpus))
+        process.start()
+        child = Child(task, process, gpus, time.monotonic())
+        self.children.append(child)
+        return child
+
+    def wait(self, running: list[Running], seconds: float) -> None:
+        """Return when one of `running` has ended, after `seconds` at the latest."""
+        wait([child.process.sentinel for child in self.children if child in running], timeout=seconds)
+
+    def stop(self, running: list[Running]) -> None:
+        """End children: asked first, forced after PATIENCE seconds."""
+        children = [child for child in self.children if child in running]
+        for child in children:
+            child.process.terminate()
+        until = time.monotonic() + PATIENCE
+        for child in children:
+            child.process.join(max(0.0, until - time.monotonic()))
+            child.process.kill()
+            child.process.join()
 
 
-def start(context: multiprocessing.context.ForkServerContext, command: str, log: Path, threads: int) -> Child:
-    """Run `command` in a child of the working directory, its output going to `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    process = context.Process(target=_run, args=(command, str(log), threads))
-    process.start()
-    return Child(process, log, time.monotonic())
-
-
-def wait_for_any(children: list[Child], seconds: float) -> None:
-    """Return when one of the children has ended, after `seconds` at the latest."""
-    wait([child.process.sentinel for child in children], timeout=seconds)
-
-
-def stop(children: list[Child]) -> None:
-    """End the children: asked first, forced after PATIENCE seconds."""
-    for child in children:
-        child.process.terminate()
-    for child in children:
-        child.process.join(PATIENCE)
-        child.process.kill()
-        child.process.join()
-
-
-def _run(command: str, log: str, threads: int) -> None:
+def _run(command: str, log: str, threads: int, gpus: tuple[str, ...]) -> None:
     """Body of the child: `command`, in this process where it is a Python script."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["REGEN_BAR"] = "1"  # bars of trainings go to the log, in which the engine looks for them
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     words = shlex.split(command)
     if words[0] != "python" or not words[1].endswith(".py"):
         sys.exit(subprocess.run(command, shell=True).returncode)

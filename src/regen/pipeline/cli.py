@@ -15,9 +15,10 @@ from dvc.stage import Stage
 from tqdm import tqdm
 
 from regen.errors import InputError, RunError
-from regen.pipeline.engine import Engine, Outcome
+from regen.pipeline.children import Children
+from regen.pipeline.engine import Engine, Settings
 from regen.pipeline.graph import is_stale, locked_graph
-from regen.pipeline.machine import default_jobs, threads_of
+from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
 from regen.stage import run_app
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
@@ -31,7 +32,7 @@ Targets = Annotated[
 def run(
     targets: Targets = None,
     jobs: Annotated[
-        int, typer.Option(min=0, help="Stages at a time; 0: as cores and memory allow on a CPU, else 1.")
+        int, typer.Option(min=0, help="Cores to fill with stages, while memory lasts; 0: all.")
     ] = 0,
     set_param: Annotated[
         list[str] | None,
@@ -48,13 +49,12 @@ def run(
         with unchanged_by_mistakes(Path("params.yaml")):
             if set_param:
                 _override(set_param)
-            device = read_params().device  # a mistake costs one line and no work
+            params = read_params()  # a mistake costs one line and no work
             stages = graph.selected(targets or [])
-        jobs = jobs or default_jobs(device)
+        place, settings = this_machine(kind_of(params.device, params.precision), jobs)
         with tqdm(total=len(stages), unit="stage", disable=None) as bar:  # only on a terminal
-            engine = Engine(graph, jobs, threads_of(jobs), bar.write, partial(show, bar))
-            outcome = engine.run(stages)
-    for line in summary(outcome, time.monotonic() - began):
+            outcome = Engine(graph, place, settings, bar.write, partial(show, bar)).run(stages)
+    for line in outcome.summary(time.monotonic() - began):
         print(line)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
@@ -76,24 +76,20 @@ def status(targets: Targets = None) -> None:
         print("up to date")
 
 
+def this_machine(kind: str, jobs: int) -> tuple[Children, Settings]:
+    """Place and settings for a run on this machine; `kind` of device is cpu, cuda or mps."""
+    jobs = jobs or default_jobs(kind)
+    on_cuda = kind == "cuda"
+    devices = gpus() if on_cuda else []
+    place = Children(jobs, threads_of(jobs), memory(), devices)
+    return place, Settings(on_cuda, seeds_apart=jobs > 1 and (not on_cuda or len(devices) > 1))
+
+
 def show(bar: tqdm[Any], engine: Engine) -> None:
     """Bring the bar up to date: what is done, and what runs, with its seconds."""
     bar.n = len(engine.done) + len(engine.lost)
-    running = (f"{stage.addressing} {child.seconds:.0f} s" for stage, child in engine.running.items())
+    running = (f"{task.name} {running.seconds:.0f} s" for task, (_, running) in engine.running.items())
     bar.set_postfix_str(", ".join(running))
-
-
-def summary(outcome: Outcome, seconds: float) -> list[str]:
-    """Lines for the end of a run: what was done, then each failure."""
-    counts = {
-        "ran": len(outcome.ran),
-        "from the run-cache": len(outcome.restored),
-        "up to date": len(outcome.current),
-        "failed": len(outcome.failed),
-        "not run for want of those": len(outcome.skipped),
-    }
-    text = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return [f"stages: {text or 'none'}; {seconds:.1f} s", *(f"FAILED {each}" for each in outcome.failed)]
 
 
 @contextmanager

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
 from regen.errors import RunError
-from regen.pipeline.children import Child, server, start, stop, wait_for_any
 from regen.pipeline.graph import Graph, is_stale, line_of, record, restored, sort_lock
+from regen.pipeline.needs import log_of, seed_tasks, task_of
+from regen.pipeline.outcome import Failure, Outcome
+from regen.pipeline.task import Place, Running, Task
 
 TICK = 0.5  # seconds between two looks at what runs
 
@@ -27,60 +30,55 @@ class Stopped(RunError):  # noqa: N818 (as SystemExit)
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A stage that ended with an error."""
+class Settings:
+    """How an engine runs stages."""
 
-    stage: str
-    exit_code: int
-    reason: str
-    log: Path
-
-    def __str__(self) -> str:
-        return f"{self.stage}: exit code {self.exit_code}: {self.reason} (log: {self.log})"
+    on_cuda: bool = False
+    """Whether the run computes on CUDA, so that `gpu` of dvc.yaml's `meta` counts."""
+    seeds_apart: bool = False
+    """Whether the seeds of a training are tasks of their own, before the stage's own command."""
 
 
 @dataclass
-class Outcome:
-    """What became of the stages, by name."""
+class Steps:
+    """Tasks of a stage that has begun: those of its seeds, side by side, then its own."""
 
-    current: list[str] = field(default_factory=list)
-    """Nothing to do."""
-    restored: list[str] = field(default_factory=list)
-    """Taken from the run-cache."""
-    ran: dict[str, float] = field(default_factory=dict)
-    """Run, with their seconds."""
-    failed: list[Failure] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    """They need a stage that failed."""
+    seeds: list[Task]
+    """Not started yet."""
+    own: Task
+    running: int = 0
+    began: float = 0.0
+    """By time.monotonic."""
 
-    @property
-    def exit_code(self) -> int:
-        """That of the worst failure; 0 where there is none."""
-        return max((failure.exit_code for failure in self.failed), default=0)
+    def next(self) -> Task | None:
+        """Task that may start now; None where what runs has to end first."""
+        return self.seeds[0] if self.seeds else None if self.running else self.own
 
 
 class Engine:
-    """`jobs` children at a time, `threads` threads each, over the stages of a graph."""
+    """The stages of a graph, run on a place."""
 
     def __init__(
         self,
         graph: Graph,
-        jobs: int,
-        threads: int,
+        place: Place,
+        settings: Settings,
         report: Callable[[str], None],
         watch: Callable[[Engine], None],
     ) -> None:
         self.graph = graph
-        self.jobs = jobs
-        self.threads = threads
+        self.place = place
+        self.settings = settings
         self.report = report
         """Told each event, in a line."""
         self.watch = watch
         """Called every TICK seconds."""
-        self.context = server()
         self.total = 0
         self.outcome = Outcome()
-        self.running: dict[Stage, Child] = {}
+        self.stale: dict[Stage, Steps] = {}
+        """Found so when their inputs were there, and waiting for room."""
+        self.begun: dict[Stage, Steps] = {}
+        self.running: dict[Task, tuple[Stage, Running]] = {}
         self.done: set[Stage] = set()
         self.lost: set[Stage] = set()
         """Failed, or in need of one that did."""
@@ -89,16 +87,20 @@ class Engine:
         """Bring all of `stages` up to date, which are in an order of their needs.
 
         Raises:
-            Stopped: SIGINT or SIGTERM came; finished stages are recorded, the others' children gone.
+            Stopped: SIGINT or SIGTERM came; finished stages are recorded, the others' tasks gone.
+            InputError: `meta` of a stage in dvc.yaml is not allowed.
         """
         self.total = len(stages)
+        for stage in stages:
+            task_of(stage, self.settings.on_cuda)  # a mistake costs one line and no work
         first = {stage: (-self.graph.chain(stage), number) for number, stage in enumerate(stages)}
         waiting = sorted(stages, key=first.__getitem__)
         with noted_signals() as signals:
             try:
                 while waiting or self.running:
-                    waiting = self._start_ready(waiting)
-                    self._collect()
+                    self._go_on()
+                    waiting = [stage for stage in waiting if not self._settle(stage)]
+                    self._collect(TICK if waiting or self.running else 0)
                     self.watch(self)
                     if signals:
                         raise Stopped(signals[0])
@@ -106,64 +108,103 @@ class Engine:
                 self._end()
         return self.outcome
 
-    def _start_ready(self, waiting: list[Stage]) -> list[Stage]:
-        """Start stages whose needs are met while there is room; return those that still wait."""
-        rest = []
-        for stage in waiting:
-            needs = self.graph.stages_needed(stage)
-            if needs & self.lost:
-                self.lost.add(stage)
-                self.outcome.skipped.append(stage.addressing)
-            elif len(self.running) < self.jobs and needs <= self.done:
-                try:
-                    self._bring_up_to_date(stage)
-                except (DvcException, OSError) as error:  # an input that is gone, a disk that is full
-                    self._fail(stage, 1, line_of(error))
-            else:
-                rest.append(stage)
-        return rest
+    def _settle(self, stage: Stage) -> bool:
+        """Bring a stage up to date, or begin it; false where it waits for its needs, or for room."""
+        needs = self.graph.stages_needed(stage)
+        if needs & self.lost:
+            self.lost.add(stage)
+            self.outcome.skipped.append(stage.addressing)
+            return True
+        if not needs <= self.done:
+            return False
+        try:
+            return self._bring_up_to_date(stage)
+        except (DvcException, OSError) as error:  # an input that is gone, a disk that is full
+            self._fail(stage, 1, line_of(error))
+            return True
 
-    def _bring_up_to_date(self, stage: Stage) -> None:
+    def _bring_up_to_date(self, stage: Stage) -> bool:
         name = stage.addressing
-        if not is_stale(stage):
-            self.outcome.current.append(name)
-            self.done.add(stage)
-        elif restored(stage):
+        if stage not in self.stale:
+            if not is_stale(stage):
+                self.outcome.current.append(name)
+                self.done.add(stage)
+                return True
+            self.stale[stage] = self._steps(stage)
+        steps = self.stale[stage]
+        if not self._has_room(steps.seeds[0] if steps.seeds else steps.own):
+            return False
+        del self.stale[stage]
+        if restored(stage):
             record(stage)
             self.outcome.restored.append(name)
             self.done.add(stage)
             self._tell(f"{name}: from the run-cache")
         else:
-            self.running[stage] = start(self.context, stage.cmd, log_of(stage), self.threads)
+            steps.began = time.monotonic()
+            self.begun[stage] = steps
             self._tell(f"{name} ...")
+            self._go_on()
+        return True
 
-    def _collect(self) -> None:
-        """Wait a moment for children, and record those that have ended."""
+    def _steps(self, stage: Stage) -> Steps:
+        seeds = seed_tasks(stage, self.settings.on_cuda) if self.settings.seeds_apart else []
+        return Steps(seeds, task_of(stage, self.settings.on_cuda))
+
+    def _has_room(self, task: Task) -> bool:
+        return self.place.has_room(task, [running for _, running in self.running.values()])
+
+    def _go_on(self) -> None:
+        """Start tasks of stages that have begun, while there is room."""
+        for stage, steps in list(self.begun.items()):
+            while (task := steps.next()) and self._has_room(task):
+                try:
+                    self.running[task] = stage, self.place.start(task)
+                except OSError as error:
+                    self._fail(stage, 1, line_of(error))
+                    break
+                steps.running += 1
+                if steps.seeds:
+                    del steps.seeds[0]
+
+    def _collect(self, seconds: float) -> None:
+        """Wait a moment for tasks, and record what has ended."""
         if not self.running:
+            time.sleep(seconds)  # for room, where others have it
             return
-        wait_for_any(list(self.running.values()), TICK)
-        for stage, child in list(self.running.items()):
-            if child.exit_code is None:
-                continue
-            del self.running[stage]
-            if child.exit_code:
-                self._fail(stage, child.exit_code, child.last_line())
-            else:
-                self._record(stage, child)
+        self.place.wait([running for _, running in self.running.values()], seconds)
+        for task, (stage, running) in list(self.running.items()):
+            if running.exit_code is not None:
+                del self.running[task]
+                self._note_end(stage, running)
 
-    def _record(self, stage: Stage, child: Child) -> None:
+    def _note_end(self, stage: Stage, running: Running) -> None:
+        steps = self.begun.get(stage)
+        if steps is None:  # another seed has failed meanwhile
+            return
+        steps.running -= 1
+        if running.exit_code:
+            self._fail(stage, running.exit_code, running.last_line(), running.task.log)
+        elif running.task == steps.own:
+            self._record(stage, time.monotonic() - steps.began)
+        else:
+            self._tell(f"{running.task.name}: {running.seconds:.1f} s")
+
+    def _record(self, stage: Stage, seconds: float) -> None:
         try:
             record(stage)
         except (DvcException, OSError) as error:  # an output that is not there, a disk that is full
             self._fail(stage, 1, line_of(error))
             return
+        del self.begun[stage]
         self.done.add(stage)
-        self.outcome.ran[stage.addressing] = child.seconds
-        self._tell(f"{stage.addressing}: {child.seconds:.1f} s")
+        self.outcome.ran[stage.addressing] = seconds
+        self._tell(f"{stage.addressing}: {seconds:.1f} s")
 
-    def _fail(self, stage: Stage, code: int, reason: str) -> None:
+    def _fail(self, stage: Stage, code: int, reason: str, log: Path | None = None) -> None:
+        self.begun.pop(stage, None)
         self.lost.add(stage)
-        failure = Failure(stage.addressing, code, reason, log_of(stage))
+        failure = Failure(stage.addressing, code, reason, log or log_of(stage.addressing))
         self.outcome.failed.append(failure)
         self._tell(f"FAILED {failure}")
 
@@ -172,17 +213,13 @@ class Engine:
 
     def _end(self) -> None:
         """End what still runs, count what has finished by itself meanwhile, and put dvc.lock in order."""
-        finished = [(stage, child) for stage, child in self.running.items() if child.exit_code == 0]
-        stop([child for child in self.running.values() if child.exit_code is None])
-        for stage, child in finished:
-            self._record(stage, child)
+        under_way = list(self.running.values())
+        finished = [(stage, running) for stage, running in under_way if running.exit_code == 0]
+        self.place.stop([running for _, running in under_way if running.exit_code is None])
+        for stage, running in finished:
+            self._note_end(stage, running)
         if self.outcome.ran or self.outcome.restored:
             sort_lock(self.graph.selected([]))
-
-
-def log_of(stage: Stage) -> Path:
-    """Where a stage's output goes: out of git, with the clone."""
-    return Path(f".dvc/tmp/regen/{stage.addressing}.log")
 
 
 @contextmanager
