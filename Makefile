@@ -64,8 +64,8 @@ schema: setup  ## export the schema of params.yaml for editors
 	python -m regen.params
 
 lock: setup  ## renew requirements.lock from pyproject.toml
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --extra cluster \
+		--generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:  ## remove .venv and what tools left behind; results and the DVC cache stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info

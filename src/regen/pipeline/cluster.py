@@ -1,0 +1,281 @@
+"""Tasks on the nodes of a Ray cluster, which share no file system.
+
+A node gets the bytes that a task reads, and sends its log, its checkpoints and its outputs as they come
+(`regen.pipeline.node`). A task whose node dies starts again on another, from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads both when it is imported
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+import ray
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+
+from regen.artifacts.paths import cache_dir
+from regen.errors import RunError
+from regen.pipeline import node
+from regen.pipeline.node import Event, Job, files_of, remove, write
+from regen.pipeline.parcels import Contents, publish, require_inside, tracked_files, verified
+from regen.pipeline.task import Needs, Running, Task
+
+ATTEMPTS = 4  # starts of a task whose nodes die
+GIB = 1 << 30
+
+
+@contextmanager
+def cluster(address: str, not_sent: Iterable[Path] = ()) -> Iterator[Cluster]:
+    """Connect to the cluster whose head is at `address`, HOST:PORT; `local` starts one on this machine.
+
+    Files of git that are `not_sent`, or below such a folder, are left out of the nodes' copies.
+
+    Raises:
+        RunError: there is none, or it has another token.
+    """
+    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+        raise RunError(f"--address {address}: no Ray cluster that can be used: {_line(error)}") from None
+    try:
+        yield Cluster(tracked_files(tuple(not_sent)))
+    finally:
+        ray.shutdown()
+
+
+def _line(error: BaseException) -> str:
+    """Message of an error, on one line that ends with its first sentence."""
+    text = " ".join(str(error).split()).split(". ")[0]
+    return text if isinstance(error, (RunError, OSError)) else f"{type(error).__name__}: {text}"
+
+
+def threads_of(needs: Needs) -> int:
+    """Threads of a task: as many as its cores; REGEN_THREADS overrides it, as on one machine."""
+    return int(os.environ.get("REGEN_THREADS") or needs.cpus)
+
+
+def kept_of(task: Task) -> Path:
+    """Folder of the checkpoints of a stage, those of its seeds' tasks too, on the driver's machine."""
+    return cache_dir() / "cluster" / "checkpoints" / task.name.split(" ")[0]
+
+
+# ---- room ------------------------------------------------------------------------------------------------
+
+
+def live_nodes() -> list[Mapping[str, float]]:
+    """Resources of each node of the cluster, in Ray's terms."""
+    return [each["Resources"] for each in ray.nodes() if each["Alive"]]
+
+
+def resources(needs: Needs) -> dict[str, float]:
+    """Needs in Ray's terms."""
+    return {"CPU": needs.cpus, "memory": needs.memory, "GPU": needs.gpus}
+
+
+def can_hold(node: Mapping[str, float], needs: Needs) -> bool:
+    """Whether a node that is idle could run a task of such needs."""
+    return all(node.get(name, 0.0) >= amount for name, amount in resources(needs).items())
+
+
+def in_words(amounts: Mapping[str, float]) -> str:
+    """Amounts that a task needs, or a node has."""
+    cpus, memory, gpus = (amounts.get(name, 0.0) for name in ("CPU", "memory", "GPU"))
+    return f"{cpus:g} CPUs, {memory / GIB:.1f} GiB of memory, {gpus:g} GPUs"
+
+
+# ---- the place -------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Remote:
+    """A task on the cluster: it waits for a node there, runs, or has ended."""
+
+    task: Task
+    stream: Any = None
+    """ray.ObjectRefGenerator of node.Event."""
+    attempts: int = 0
+    exit_code: int | None = None
+    began: float | None = None
+    """By time.monotonic."""
+    asked_to_end: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Time since its first start on a node."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    def last_line(self) -> str:
+        """Last line of its log."""
+        lines = self.task.log.read_text(errors="replace").split("\n") if self.task.log.exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def log(self, text: bytes) -> None:
+        """Add to its log."""
+        with self.task.log.open("ab") as file:
+            file.write(text)
+
+    def fail(self, code: int, reason: str) -> None:
+        """End it, with a reason as the log's last line."""
+        self.log(f"\n{reason}\n".encode())
+        self.exit_code = code
+
+
+class Cluster:
+    """A `regen.pipeline.task.Place`: as many tasks at a time as the nodes have room for."""
+
+    def __init__(self, tree: bytes) -> None:
+        self.contents = Contents(ray.put)
+        self.tree = self.contents.add(tree)
+        self.nodes = live_nodes()
+        ray.cloudpickle.register_pickle_by_value(node)  # the nodes' own clones may be of another day
+        self.execute = ray.remote(node.execute)
+
+    def has_room(self, task: Task, running: Sequence[Running]) -> bool:
+        """Whether the nodes together have room; Ray finds the one. What none can hold starts, and fails."""
+        if not any(can_hold(each, task.needs) for each in self.nodes):
+            return True
+        asked = [resources(each.needs) for each in (task, *(one.task for one in running))]
+        return all(
+            sum(each[name] for each in asked) <= sum(each.get(name, 0.0) for each in self.nodes)
+            for name in resources(task.needs)
+        )
+
+    def start(self, task: Task) -> Remote:
+        """Hand a task to Ray."""
+        task.log.parent.mkdir(parents=True, exist_ok=True)
+        task.log.write_bytes(b"")
+        running = Remote(task)
+        self._submit(running)
+        return running
+
+    def wait(self, running: Sequence[Running], seconds: float) -> None:
+        """See to what the nodes send until one of `running` has ended, for `seconds` at most."""
+        until = time.monotonic() + seconds
+        self.nodes = live_nodes()
+        remotes = [one for one in running if isinstance(one, Remote)]
+        for one in remotes:
+            if one.exit_code is None and one.began is None:
+                self._find_node(one)  # the only one may have died meanwhile
+        while all(one.exit_code is None for one in remotes) and (left := until - time.monotonic()) > 0:
+            self._take_next(remotes, left)
+
+    def stop(self, running: Sequence[Running]) -> None:
+        """End tasks: asked first, forced after a while."""
+        live = [one for one in running if isinstance(one, Remote) and one.exit_code is None]
+        for one in live:
+            one.asked_to_end = True
+            ray.cancel(one.stream, force=False)
+        until = time.monotonic() + node.PATIENCE + node.EVERY
+        while live and (left := until - time.monotonic()) > 0:
+            self._take_next(live, left)
+            live = [one for one in live if one.exit_code is None]
+        for one in live:
+            ray.cancel(one.stream, force=True)
+            one.exit_code = 137
+
+    def _submit(self, running: Remote) -> None:
+        """Start a task, or start it again, from the checkpoints that are kept of it."""
+        running.attempts += 1
+        if not self._find_node(running):
+            return
+        needs = running.task.needs
+        options = self.execute.options(
+            num_cpus=needs.cpus, num_gpus=needs.gpus, memory=needs.memory or None,
+            max_retries=0, num_returns="streaming", name=running.task.name,
+        )  # fmt: skip
+        running.stream = options.remote(self._job(running.task))
+
+    def _job(self, task: Task) -> Job:
+        checkpoints = Contents(ray.put)  # apart: they change, and need not stay in memory
+        kept = {path: checkpoints.add_file(file) for path, file in files_of(kept_of(task)).items()}
+        deps = {
+            dep.as_posix(): {path: self.contents.add_file(file) for path, file in files_of(dep).items()}
+            for dep in task.deps
+        }
+        named = {self.tree, *(digest for files in deps.values() for digest in files.values())}
+        return Job(
+            command=task.command,
+            threads=threads_of(task.needs),
+            gpus=task.needs.gpus,
+            tree=self.tree,
+            deps=deps,
+            outs=tuple(out.as_posix() for out in task.outs),
+            checkpoints=kept,
+            contents={digest: self.contents.refs[digest] for digest in named} | checkpoints.refs,
+            env={k: v for k, v in os.environ.items() if k.startswith("REGEN_") and k != "REGEN_CACHE"},
+        )
+
+    def _find_node(self, running: Remote) -> bool:
+        """Fail a task that no node could ever run; whether one can."""
+        if any(can_hold(each, running.task.needs) for each in self.nodes):
+            return True
+        asked, have = in_words(resources(running.task.needs)), sorted({in_words(each) for each in self.nodes})
+        running.fail(2, f"{running.task.name}: needs {asked}; no node has that, but {'; '.join(have)}")
+        if running.stream is not None:
+            ray.cancel(running.stream, force=True)
+        return False
+
+    def _take_next(self, running: Sequence[Remote], seconds: float) -> None:
+        """Wait for the next event, and see to it."""
+        of_stream = {one.stream: one for one in running}
+        ready, _ = ray.wait(list(of_stream), num_returns=1, timeout=seconds)
+        for stream in ready:
+            self._take(of_stream[stream])
+
+    def _take(self, running: Remote) -> None:
+        try:
+            self._see_to(running, ray.get(next(running.stream)))
+        except StopIteration:
+            self._lost(running, "its node has sent no end")
+        except RayTaskError as error:
+            cancelled = isinstance(error.cause, TaskCancelledError)
+            self._lost(running, "cancelled") if cancelled else running.fail(1, _line(error.cause))
+        except RayError as error:
+            self._lost(running, _line(error))
+        except (RunError, OSError) as error:
+            ray.cancel(running.stream, force=True)
+            running.fail(1, _line(error))
+
+    def _see_to(self, running: Remote, event: Event) -> None:
+        """Act on what a node has sent, which may be anything."""
+        match event:
+            case ("began", str()):
+                running.began = running.began or time.monotonic()
+            case ("log", bytes() as text):
+                running.log(text)
+            case ("checkpoints", dict() as files):
+                keep(running.task, files)
+            case ("ended", int() as code, dict() as outs):
+                if code == 0:
+                    publish(verified(running.task, outs))
+                    if running.task.outs:  # else it is one seed of a stage, which needs what it has left
+                        remove(kept_of(running.task))
+                running.exit_code = code
+            case _:
+                raise RunError(f"{running.task.name}: its node has sent something unknown")
+
+    def _lost(self, running: Remote, reason: str) -> None:
+        """Start a task again whose node has died, unless it was to end."""
+        if running.asked_to_end:
+            running.exit_code = 143
+        elif running.attempts == ATTEMPTS:
+            running.fail(1, f"{running.task.name}: lost {ATTEMPTS} times, the last time by {reason}")
+        else:
+            running.log(f"\nlost ({reason}); started again from its last checkpoint\n".encode())
+            self.nodes = live_nodes()
+            self._submit(running)
+
+
+def keep(task: Task, files: Mapping[str, bytes]) -> None:
+    """Keep checkpoints that a node has sent, for the next attempt, or the next run."""
+    for path, data in files.items():
+        require_inside(path, "a checkpoint")
+        write(kept_of(task) / path, data, beside=True)
