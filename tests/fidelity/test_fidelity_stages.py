@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from fidelity.small import SETTINGS, TRAINING, labelled, random_images
 from regen import params
@@ -36,7 +37,9 @@ def stage(monkeypatch, tmp_path, capsys):
     score = SETTINGS.model_copy(update={"runs": dict.fromkeys(RUNS.values(), "digits")})
     classifier = {"digits": TRAINING, "binarized_mnist": TRAINING}
     changes = {"device": "cpu", "score": score, "classifier": classifier}
-    monkeypatch.setattr("regen.params.read_params", lambda: QUICK.model_copy(update=changes))
+    settings = QUICK.model_copy(update=changes)
+    monkeypatch.setattr("regen.params.read_params", lambda: settings)
+    Path("params.yaml").write_text(yaml.safe_dump(settings.model_dump()))  # for the keys of checkpoints
     splits = {name: labelled(random_images(count, SHAPE, seed=count)) for name, count in SPLITS.items()}
     write_dataset(Path("data/digits.safetensors"), Dataset("digits", splits, "noise"))
     bare = {name: Images(images.pixels, None) for name, images in splits.items()}
