@@ -1,65 +1,35 @@
+import math
+
 import pandas as pd
 import pytest
 
-from chapters.made_up import write_records
-from regen import artifacts
-from regen.errors import InputError
-from regen.report.records import Records
+from regen.chapters.records import over_seeds, seeds_note
 
 
-@pytest.fixture(autouse=True)
-def written(records, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    write_records(records)
-
-
-def test_what_was_written_is_read(params, records):
-    found = Records.read(params)
-    assert found.vae == {run: kinds for run, kinds in records.vae.items() if run != "stale"}
-    assert found.realnvp == records.realnvp
-    assert found.gan == records.gan
-    assert found.fidelity == records.fidelity
-    assert found.theory == records.theory
-    assert found.figures == records.figures
-    for name in ("flow", "maps", "dirac"):
-        pd.testing.assert_frame_equal(getattr(found, name), getattr(records, name), check_dtype=False)
-    for name in ("histories", "seeds", "evaluations", "theory_tables"):
-        ours, theirs = getattr(found, name), getattr(records, name)
-        assert ours.keys() == theirs.keys()
-        for key, table in theirs.items():
-            pd.testing.assert_frame_equal(ours[key], table, check_dtype=False)
-
-
-def test_only_the_runs_of_params_are_read(params):
-    alone = {"vae": {"grey": params.vae["grey"]}, "flow": params.flow.model_copy(update={"layers": [2]})}
-    found = Records.read(params.model_copy(update=alone))
-    assert (list(found.vae), list(found.seeds), list(found.histories)) == (
-        ["grey"],
-        ["grey"],
-        ["grey", "rnvp", "w1"],
+def test_means_over_seeds_by_step():
+    table = pd.DataFrame(
+        {
+            "seed": [1, 1, 2, 2],
+            "step": [20, 40, 20, 40],
+            "metric": [1.0, 2.0, 3.0, 5.0],
+            "extractor": "classifier",
+            "frechet_distance": [4.0, "not finite", 8.0, 6.0],
+        }
     )
-    assert set(found.flow["layers"]) == {2}
+    found = over_seeds(table, "step")
+    assert found["step"].tolist() == [20, 40]
+    assert found["metric"].tolist() == [2.0, 3.5]
+    assert found["extractor"].tolist() == ["classifier"] * 2
+    assert found["frechet_distance"].tolist() == pytest.approx([6.0, math.nan], nan_ok=True)
+    assert "seed" not in found
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        artifacts.scores_file("grey", "training"),
-        artifacts.scores_file("grey", "likelihood"),
-        artifacts.scores_file("rnvp", "training"),
-        artifacts.scores_file("theory", "summary"),
-        artifacts.seeds_file("same"),
-        artifacts.history_file("same"),
-        artifacts.history_file("rnvp"),
-        artifacts.planar_scores_file(8),
-        artifacts.planar_maps_table_file(),
-        artifacts.theory_table_file("kl"),
-        artifacts.verdicts_file(),
-    ],
-    ids=str,
-)
-def test_what_is_absent_is_named(params, file):
-    file.unlink()
-    with pytest.raises(InputError, match=rf"^{file}: no (table|metrics) \(") as caught:
-        Records.read(params)
-    assert "\n" not in str(caught.value)
+def test_without_seeds_nothing_changes():
+    table = pd.DataFrame({"step": [20, 40], "metric": [1.0, "not finite"]})
+    assert over_seeds(table, "step") is table
+
+
+def test_a_note_names_the_runs_of_several_seeds():
+    several = {"a": {"x": 1.0, "x_deviation": 0.1}, "b": {"x": 1.0}, "c": {"x_deviation": 0.1}}
+    assert seeds_note(several).strip().startswith("**Several seeds:** `a`, `c`.")
+    assert seeds_note({"b": {"x": 1.0}}) == ""
