@@ -99,16 +99,6 @@ def test_a_record_that_is_absent_is_named(recorded, file):
     assert "\n" not in str(caught.value)
 
 
-def test_every_figure_of_every_run_is_shown(write_report, params):
-    assert write_report() == (0, "")
-    page = Path("reports/README.md").read_text()
-    shown = {one or other for one, other in re.findall(r'!\[[^\]]+\]\(([^)]+)\)|<img src="([^"]+)"', page)}
-    drawn = {str(path.relative_to("reports")) for path in Path("reports/figures").rglob("*.png")}
-    assert {path for path in drawn if "/stale/" not in path} <= shown
-    families = [*params.vae, *params.realnvp, *params.gan, "gan", "flow", "theory", "dirac"]
-    assert {path.split("/")[1] for path in shown} == set(families)
-
-
 def test_the_sections_in_their_order(write_report, params):
     assert write_report() == (0, "")
     page = Path("reports/README.md").read_text()

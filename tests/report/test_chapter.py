@@ -15,7 +15,7 @@ from report.cells import rows
 
 REPORT = Path(__file__).parents[2] / "src" / "regen" / "report"
 DATA = pd.DataFrame({"run": ["a", "b"], "x": [0.125, 1234567.0], "hidden": 1})
-COLUMNS = [Column("run", "run"), Column("x", "X", digits=1, better="higher", of="x_of_record")]
+COLUMNS = [Column("run"), Column("x", "X", digits=1, better="higher", of="x_of_record")]
 
 
 def test_a_table_as_files(tmp_path):

@@ -14,18 +14,18 @@ from regen.report.columns import Column
 
 COLUMNS = (
     Column("name", "run"),
-    Column("game", "game"),
+    Column("game"),
     Column("report", "the report says"),
-    Column("verdict", "verdict"),
+    Column("verdict"),
     Column("agreement", "seeds that agree"),
     Column("rate_per_1000", "change of log distance per 1000 iterations", better="lower"),
-    Column("final_distance", "final distance", better="lower"),
-    Column("worst_distance", "worst distance", better="lower"),
+    Column("final_distance", better="lower"),
+    Column("worst_distance", better="lower"),
     Column("verdict_ema", "verdict on the average"),
     Column("rate_per_1000_ema", "its rate", better="lower"),
     Column("final_distance_ema", "its final distance", better="lower"),
-    Column("spectral_radius", "spectral radius", better="lower"),
-    Column("theory", "theory"),
+    Column("spectral_radius", better="lower"),
+    Column("theory"),
 )
 
 SECTION = """\

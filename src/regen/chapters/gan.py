@@ -9,21 +9,17 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.records import over_seeds, read_each, seeds_note
+from regen.chapters.records import over_seeds, read_each, seeds_note, unlike_note
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
 from regen.chapters.trends import LOSSES, UNSEEN, courses, strengths, tells_more, trends_table
-from regen.params import COPY, Params
+from regen.params import Params
 from regen.params.gan import GanRun
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
-from regen.report.columns import Column, frame
+from regen.report.columns import Column, frame, hidden
 
 COLUMNS = (
-    Column("run", "run"),
-    Column("loss", "loss"),
-    Column("critic", "critic"),
-    Column("data", "data"),
-    Column("steps", "steps"),
+    *map(Column, ("run", "loss", "critic", "data", "steps")),
     INCEPTION,
     Column("report_inception_score", "(report)"),
     DISTANCE,
@@ -33,8 +29,8 @@ COLUMNS = (
     Column("generator_parameters", "parameters of the generator"),
     Column("parameters", "of both"),
     *BESIDE,
-    *map(Column, ("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor")),
-    Column("critic_parameters"),
+    *hidden("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor"),
+    *hidden("critic_parameters"),
 )
 FIGURES = ("final.png", "samples.png", "samples.gif", "interpolation.png", "interpolation.gif", "losses.png")
 FOLLOWED = ("train_metric", "train_critic_loss", "train_generator_loss")
@@ -213,19 +209,8 @@ def _details(run: str, is_scored: bool) -> str:
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
-    """Paragraphs, one for each way in which figures are not to be compared with the report's."""
-    notes = []
-    for what in ("data", "extractor"):
-        other = [
-            f"`{row['run']}`: {row[what]} (the report: {row[f'report_{what}']})"
-            for _, row in table.iterrows()
-            if isinstance(theirs := row[f"report_{what}"], str)
-            and theirs != str(row[what]).removesuffix(COPY)
-        ]
-        if other:
-            notes.append(
-                f"\n\n**Not the report's {what}:** {'; '.join(other)}. Don't compare those figures with its."
-            )
+    """Paragraphs on ways in which figures are not to be compared with the report's."""
+    notes = [unlike_note(table, "data"), unlike_note(table, "extractor")]
     deficient = table[table["rank_deficient"] == "yes"]["run"]
     if len(deficient):
         notes.append(f"\n\n**Too few images for a covariance of full rank:** {', '.join(deficient)}.")

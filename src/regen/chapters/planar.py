@@ -11,11 +11,11 @@ from regen.report.claims import Claims, Facts
 from regen.report.columns import Column
 from regen.report.markdown import markdown
 
-RUN, DEPTH, SEEDS = Column("run", "run"), Column("layers", "k"), Column("seeds", "seeds")
+RUN, DEPTH, SEEDS = Column("run"), Column("layers", "k"), Column("seeds")
+REPORT = Column("report", "(report)", digits=4)
 SAMPLES = (
     Column("loss", "NLL, last minibatches", digits=3, better="lower"),
     Column("nll", "NLL, all points", digits=3, better="lower"),
-    Column("report", "(report)", digits=4),
 )
 DENSITY = (
     Column("kl_up_to_constant", "KL(q ‖ p) - log Z", digits=3, better="lower"),
@@ -23,15 +23,12 @@ DENSITY = (
     Column("effective_sample_share", "ESS / N", digits=3, better="higher"),
 )
 """What is shown of flows trained from samples, and of those trained from the density."""
-SCORES = ("loss", "nll", "kl_up_to_constant", "kl", "effective_sample_share")
+SCORES = [column.key for column in (*SAMPLES, *DENSITY)]
 MAPS = (
-    Column("mean", "mean"),
-    Column("variance", "variance"),
-    Column("b", "b"),
-    Column("u_corrected", "u corrected"),
+    *map(Column, ("mean", "variance", "b", "u_corrected")),
     Column("largest_move", "furthest move"),
     Column("smaller_group", "share of the smaller side"),
-    Column("verdict", "verdict"),
+    Column("verdict"),
 )
 FOLLOWED = {"samples": ("loss", "nll"), "density": ("kl_up_to_constant", "effective_sample_share")}
 FIGURES = [
@@ -75,9 +72,20 @@ def chapter(params: Params, claims: Claims) -> Chapter:
     flows = flows_table(read_scores(params), claims)
     maps = maps_table(artifacts.read_csv(artifacts.planar_maps_table_file()))
     rows = [{str(key): value for key, value in row.items()} for row in flows.data.to_dict("records")]
+    samples, density = (flows_markdown(flows.data, source) for source in ("samples", "density"))
     iterations = params.flow.iterations
     return Chapter(
-        section=_section(params, flows.data, maps),
+        section=SECTION.format(
+            iterations=iterations,
+            seeds=params.flow.seeds,
+            averaged=params.flow.averaged_losses,
+            evaluated=params.flow.evaluation_samples,
+            points=POINTS[str(rows[0]["points"])],
+            samples_table=samples,
+            density_table=density,
+            figures="\n\n".join(f"![{name}](figures/flow/{name}.png)" for name in FIGURES),
+            maps_table=maps.text,
+        ),
         tables=[flows, maps],
         facts={
             **{row["run"]: Facts({"points": row["points"], "iterations": iterations}, row) for row in rows},
@@ -97,7 +105,7 @@ def flows_table(scores: pd.DataFrame, claims: Claims) -> Table:
     """One row a run: means and standard deviations over the seeds, in nats."""
     groups = scores.groupby("run", sort=False)
     first = groups[["target", "source", "layers", "points"]].first()
-    means, deviations = groups[list(SCORES)].mean(), groups[list(SCORES)].std()
+    means, deviations = groups[SCORES].mean(), groups[SCORES].std()
     data = first.join(means).join(deviations, rsuffix="_deviation").assign(seeds=groups.size())
     data["report"] = [claims.expected(str(name), "loss") for name in data.index]
     data = data.reset_index().sort_values(["source", "target", "layers"], ascending=[False, True, True])
@@ -107,7 +115,7 @@ def flows_table(scores: pd.DataFrame, claims: Claims) -> Table:
 
 def flows_markdown(data: pd.DataFrame, source: str) -> str:
     """Markdown of the runs from `samples`, or of those from the `density`."""
-    scores = SAMPLES if source == "samples" else DENSITY
+    scores = (*SAMPLES, REPORT) if source == "samples" else DENSITY
     return markdown(data[data["source"] == source], (RUN, DEPTH, *scores, SEEDS))
 
 
@@ -122,17 +130,3 @@ def maps_facts(maps: pd.DataFrame) -> dict[str, str]:
     large = maps[maps["mean"] > 0]["verdict"].value_counts()
     words = str(large.index[0]) if len(large) == 1 else ", ".join(f"{word}: {n}" for word, n in large.items())
     return {"small": maps[maps["mean"] == 0]["verdict"].iloc[0], "large": words}
-
-
-def _section(params: Params, flows: pd.DataFrame, maps: Table) -> str:
-    return SECTION.format(
-        iterations=params.flow.iterations,
-        seeds=params.flow.seeds,
-        averaged=params.flow.averaged_losses,
-        evaluated=params.flow.evaluation_samples,
-        points=POINTS[str(flows["points"].iloc[0])],
-        samples_table=flows_markdown(flows, "samples"),
-        density_table=flows_markdown(flows, "density"),
-        figures="\n\n".join(f"![{name}](figures/flow/{name}.png)" for name in FIGURES),
-        maps_table=maps.text,
-    )

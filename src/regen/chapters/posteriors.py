@@ -13,7 +13,7 @@ COLUMNS = (
     Column("score", "test images, nats"),
     Column("gaussian", "Gaussian posterior"),
     Column("planar", "planar posterior"),
-    Column("difference", "difference"),
+    Column("difference"),
     Column("standard_error", "s.e."),
     Column("pairs", "pairs of seeds"),
 )

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.records import over_seeds, read_each, seeds_note
+from regen.chapters.records import images, over_seeds, read_each, seeds_note
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Claims, Facts
-from regen.report.columns import Column, frame
+from regen.report.columns import Column, frame, hidden
 
 COLUMNS = (
-    Column("run", "run"),
-    Column("data", "data"),
-    Column("epochs", "epochs"),
-    Column("parameters"),
+    *map(Column, ("run", "data", "epochs")),
+    *hidden("parameters"),
     Column("train_bits_per_dimension", "train bits/dim", better="lower"),
     Column("valid_bits_per_dimension", "valid bits/dim", better="lower"),
-    Column("test_images"),
+    *hidden("test_images"),
     Column(
         "test_bits_per_dimension",
         "test bits/dim (± s.e.)",
@@ -25,16 +23,11 @@ COLUMNS = (
         deviation="test_bits_standard_error",
         better="lower",
     ),
-    Column("test_bits_standard_error"),
+    *hidden("test_bits_standard_error"),
     Column("reconstruction_error", "largest error of decode(encode(x)), grey levels", better="lower"),
     Column("report_data", "(report's data)"),
 )
-FOLLOWED = (
-    "train_bits_per_dimension",
-    "valid_bits_per_dimension",
-    "test_bits_per_dimension",
-    "reconstruction_error",
-)
+FOLLOWED = (*(f"{split}_bits_per_dimension" for split in artifacts.SPLITS), "reconstruction_error")
 FIGURES = ("learning_curves", "samples", "interpolations", "reconstructions")
 
 SECTION = """\
@@ -57,7 +50,7 @@ def chapter(params: Params, claims: Claims) -> Chapter:
         section=SECTION.format(
             table=table.text,
             note=seeds_note(training),
-            figures="\n\n".join(_figures(name) for name in params.realnvp),
+            figures="\n\n".join(images(name, FIGURES) for name in params.realnvp),
         ),
         tables=[table],
         facts={
@@ -90,7 +83,3 @@ def progress(run: str) -> str:
     history = over_seeds(artifacts.read_csv(artifacts.history_file(run)), "epoch")
     bits = history["valid_bits_per_dimension"]
     return "falls" if bits.iloc[-1] < bits.iloc[0] else "does not fall"
-
-
-def _figures(run: str) -> str:
-    return "\n".join(f"![{run}: {name}](figures/{run}/{name}.png)" for name in FIGURES)

@@ -1,4 +1,4 @@
-"""What several chapters read in the same way."""
+"""What several chapters read, or say, in the same way."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
+from regen.params import COPY
 
 
 def read_each(runs: Iterable[str], kind: str) -> dict[str, Metrics]:
@@ -40,3 +41,19 @@ def seeds_note(found: Mapping[str, Metrics]) -> str:
     if not several:
         return ""
     return f"\n\n**Several seeds:** {', '.join(several)}. Means, ± standard deviation over the seeds."
+
+
+def unlike_note(table: pd.DataFrame, what: str, is_: str = ": ") -> str:
+    """Paragraph on the runs whose `what` is not the report's, in `report_<what>`; nothing without any."""
+    other = [
+        f"`{row['run']}`{is_}{row[what]} (the report: {theirs})"
+        for row in table.to_dict("records")
+        if isinstance(theirs := row[f"report_{what}"], str) and theirs != str(row[what]).removesuffix(COPY)
+    ]
+    told = f"\n\n**Not the report's {what}:** {'; '.join(other)}. Don't compare those figures with its."
+    return told if other else ""
+
+
+def images(run: str, names: Iterable[str]) -> str:
+    """Figures of a run, a line each."""
+    return "\n".join(f"![{run}: {name}](figures/{run}/{name}.png)" for name in names)

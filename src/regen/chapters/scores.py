@@ -14,7 +14,7 @@ from regen.chapters.records import over_seeds, read_each, seeds_note
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts
-from regen.report.columns import Column, frame
+from regen.report.columns import Column, frame, hidden
 
 FRECHET = {"fid": "FID", "frechet_distance": "Frechet distance"}
 KERNEL = {"kid": "KID", "kernel_distance": "kernel distance"}
@@ -26,17 +26,16 @@ SETTINGS = ("extractor", "samples", "splits", "reference")
 INCEPTION = Column("inception_score", "IS", digits=2, deviation="inception_score_std", better="higher")
 DISTANCE = Column("distance", FRECHET["frechet_distance"], digits=2, better="lower")
 KERNELS = Column("kernel", KERNEL["kernel_distance"], digits=4, better="lower")
-PRECISION = Column("precision", "precision", better="higher")
-RECALL = Column("recall", "recall", better="higher")
-BESIDE = tuple(map(Column, ("inception_score_std", "kernel_deviation", "distance_name", "kernel_name")))
+PRECISION = Column("precision", better="higher")
+RECALL = Column("recall", better="higher")
+BESIDE = hidden("inception_score_std", "kernel_deviation", "distance_name", "kernel_name")
 """Columns that a heading or another column takes up."""
 COLUMNS = (
-    Column("run", "run"),
-    Column("family", "family"),
+    *map(Column, ("run", "family")),
     Column("reference", "against"),
     *(INCEPTION, DISTANCE, KERNELS, PRECISION, RECALL),
     Column("extractor", "features"),
-    Column("samples", "samples"),
+    Column("samples"),
     Column("splits", "splits of the IS"),
     Column("rank_deficient", "covariance lacks rank"),
     *BESIDE,

@@ -12,8 +12,7 @@ from regen.report.markdown import markdown, spread
 
 KL = (
     Column("case", "q, p"),
-    Column("closed_form", "closed form"),
-    Column("quadrature", "quadrature"),
+    *map(Column, ("closed_form", "quadrature")),
     Column("monte_carlo", "Monte Carlo"),
     Column("standard_error", "± s.e."),
 )
@@ -26,19 +25,14 @@ DIMENSIONS = (
     Column("samples_importance", "samples for 10 %"),
 )
 METRICS = ("monte_carlo_slope", "importance_slope", "monte_carlo_growth", "importance_growth")
-FIGURES = {
-    "slope": ("monte_carlo_slope", 2),
-    "growth": ("monte_carlo_growth", 2),
-    "importance": ("importance_growth", 2),
-    "meant": ("bernoulli_as_defined", 2),
-    "least": ("variance_ratio_score_least", 1),
-    "most": ("variance_ratio_score_most", 0),
-    "value": ("gan_value", 5),
-    "shift": ("gan_value_shift", 3),
-    "elsewhere": ("gan_value_elsewhere", 5),
-    "ratio": ("gan_gradient_ratio", 0),
+DIGITS = {
+    **dict.fromkeys(
+        ("monte_carlo_slope", "monte_carlo_growth", "importance_growth", "bernoulli_as_defined"), 2
+    ),
+    **{"variance_ratio_score_least": 1, "variance_ratio_score_most": 0, "gan_gradient_ratio": 0},
+    **{"gan_value": 5, "gan_value_shift": 3, "gan_value_elsewhere": 5},
 }
-"""Figures in the text: what was measured, and its digits after the point."""
+"""After the point, of the figures in the text."""
 
 SECTION = """\
 ## Theory, measured
@@ -48,8 +42,9 @@ The KL divergence of two Gaussians in closed form, by quadrature and by Monte Ca
 {kl_table}
 
 p(x) of a linear Gaussian model, which is known: from samples of the prior the relative error falls like
-L^{slope}, and the samples that are needed for 10 % multiply by {growth} with each dimension of z,
-where x grows with z; by importance sampling, from a posterior that is a little off, by {importance}.
+L^{monte_carlo_slope}, and the samples that are needed for 10 % multiply by {monte_carlo_growth} \
+with each dimension of z,
+where x grows with z; by importance sampling, from a posterior that is a little off, by {importance_growth}.
 
 {dimension_table}
 
@@ -60,13 +55,15 @@ where x grows with z; by importance sampling, from a posterior that is a little 
 ![Variance of three gradient estimators](figures/theory/gradients.png)
 
 The Bernoulli term as a report prints it, k log x + (1 - k) log(1 - x) with x the data, on binary images:
-{printed}; as it is meant: {meant} nats. The least ratio of the score function's variance to the
-reparameterised gradient's is {least}, the largest {most}.
+{bernoulli_as_printed}; as it is meant: {bernoulli_as_defined} nats. \
+The least ratio of the score function's variance to the
+reparameterised gradient's is {variance_ratio_score_least}, the largest {variance_ratio_score_most}.
 
 The value of the GANs' game at the best critic, E_p log D + E_q log(1 - D), of two normals p and q of the same
-variance, q's mean on a grid around p's: at the least {value} nats (-log 4 = -1.386294), where the means
-are {shift} apart, and at least {elsewhere} on the rest of the grid. Where D(G(z)) = 0.01, the non-saturating
-loss is {ratio} times as steep in the critic's logit as log(1 - D).
+variance, q's mean on a grid around p's: at the least {gan_value} nats (-log 4 = -1.386294), where the means
+are {gan_value_shift} apart, and at least {gan_value_elsewhere} on the rest of the grid. \
+Where D(G(z)) = 0.01, the non-saturating
+loss is {gan_gradient_ratio} times as steep in the critic's logit as log(1 - D).
 """
 
 
@@ -77,8 +74,7 @@ def chapter() -> Chapter:
     section = SECTION.format(
         kl_table=kl_markdown(kl),
         dimension_table=dimension_markdown(dimensions),
-        printed=found["bernoulli_as_printed"],
-        **{word: spread(found[name], None, digits) for word, (name, digits) in FIGURES.items()},
+        **{name: spread(value, None, DIGITS.get(name)) for name, value in found.items()},
     )
     return Chapter(
         section,

@@ -12,9 +12,7 @@ from regen.report.columns import Column, frame
 
 LOSSES = {"jsd": "JSD", "w1": "W1", "nonsaturating": "non-saturating"}
 COLUMNS = (
-    Column("run", "run"),
-    Column("loss", "loss"),
-    Column("scores", "scores"),
+    *map(Column, ("run", "loss", "scores")),
     Column("metric_and_step", "metric, step"),
     Column("distance_and_step", "distance, step"),
     Column("metric_and_distance", "metric, distance"),

@@ -12,19 +12,16 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters import curves
 from regen.chapters.posteriors import posterior_section, posterior_table, twins
-from regen.chapters.records import over_seeds
+from regen.chapters.records import images, over_seeds, unlike_note
 from regen.chapters.scores import Scores
 from regen.data.catalog import DATASETS
-from regen.params import COPY, Params
+from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
 from regen.report.columns import Column, frame
 
 RUNS = (
-    Column("run", "run"),
-    Column("data", "data"),
-    Column("epochs", "epochs"),
-    Column("seeds", "seeds"),
+    *map(Column, ("run", "data", "epochs", "seeds")),
     Column("valid_negative_elbo", "valid -ELBO", digits=2, better="lower"),
     Column("report_valid_negative_elbo", "(report)"),
     Column("test_negative_elbo", "test -ELBO", digits=2, better="lower"),
@@ -33,20 +30,19 @@ RUNS = (
     Column("report_test_log_p", "(report)"),
     Column("importance_samples", "K"),
     Column("effective_sample_size", "ESS", better="higher"),
-    Column("test_images", "test images", of="images"),
+    Column("test_images", of="images"),
     Column("report_data", "(report's data)"),
 )
 CODES = (
-    Column("run", "run"),
-    Column("parameters", "parameters"),
+    *map(Column, ("run", "parameters")),
     Column("latent", "dimensions of z"),
     Column("active_units", "active"),
-    Column("collapsed", "collapsed"),
+    Column("collapsed"),
     Column("reconstruction", "reconstruction error, nats", better="lower", of="test_reconstruction"),
     Column("kl", "KL, nats", of="test_kl"),
     Column("squared_error", "squared error a pixel", better="lower"),
-    Column("misread", "misread", better="lower"),
-    Column("largest_step", "largest step", better="lower"),
+    Column("misread", better="lower"),
+    Column("largest_step", better="lower"),
     Column("gap", "log p - ELBO, nats", better="lower"),
     Column("gap_standard_error", "s.e."),
 )
@@ -132,7 +128,10 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
             codes=codes.text,
             bound=bound_holds(runs),
             posteriors="".join(posterior_section(*pair, each) for pair, each in pairs.items()),
-            figures="\n\n".join(_figures(*each) for each in runs.items()),
+            figures="\n\n".join(
+                f"### {name}\n\n{images(name, (each for each in FIGURES if each in run.figures))}"
+                for name, run in runs.items()
+            ),
         ),
         tables=[table, codes, *pairs.values()],
         facts={
@@ -172,11 +171,6 @@ def bound_holds(runs: Runs) -> str:
     return f"not on {', '.join(broken)}" if broken else "on every run"
 
 
-def _figures(name: str, run: Run) -> str:
-    shown = [f"![{name}: {each}](figures/{name}/{each}.png)" for each in FIGURES if each in run.figures]
-    return f"### {name}\n\n" + "\n".join(shown)
-
-
 def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     notes = []
     if grey := [f"`{name}`" for name, run in params.vae.items() if not run.sees_binary]:
@@ -186,16 +180,7 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
         )
     if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
         notes.append(f"\n\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
-    other = [
-        f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
-        for _, row in table.iterrows()
-        if isinstance(row["report_data"], str) and row["report_data"] != row["data"].removesuffix(COPY)
-    ]
-    if other:
-        notes.append(
-            f"\n\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
-        )
-    return notes
+    return [*notes, unlike_note(table, "data", " on ")]
 
 
 def run_facts(run: Run, data: str) -> Facts:

@@ -91,5 +91,5 @@ def timings(chapters: Iterable[Chapter]) -> Table:
     """How long each training took, and on what."""
     runs = [run for chapter in chapters for run in chapter.trained]
     data = pd.DataFrame([{"run": run, **artifacts.read_metrics(artifacts.timing_file(run))} for run in runs])
-    columns = [Column(name, name.replace("_", " ")) for name in map(str, data)]
+    columns = [Column(str(name)) for name in data]
     return Table("timings", data, columns, f"# How long it took\n\n{markdown(data, columns)}")

@@ -14,14 +14,7 @@ from regen.report.columns import Better, Column
 
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
-COLUMNS = (
-    Column("claim", "claim"),
-    Column("what", "what"),
-    Column("report", "report"),
-    Column("ours", "ours"),
-    Column("tolerance", "±"),
-    Column("verdict", "verdict"),
-)
+COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))
 
 
 @dataclass(frozen=True)
@@ -106,13 +99,8 @@ def judge(
     """Verdicts: a row for each claim on runs that there are, with the report's figure and ours.
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
-    such as its data, gets no verdict, nor does one that was not scored.
-
-    Args:
-        claims: what is judged.
-        facts: what is known, by run.
-        better: which values of a metric come first in an order, where a table says so.
-        marks: what follows the verdicts on a run, such as that its data is a copy.
+    such as its data, gets no verdict, nor does one that was not scored. `better` says which values of a
+    metric come first in an order, `marks` what follows the verdicts on a run, such as that its data is a copy.
     """
     rows = []
     for claim in claims.claims:

@@ -22,7 +22,7 @@ class Column:
     key: str
     """Name in the CSV file."""
     heading: str = ""
-    """Name on the page; columns without one stand in the CSV file alone."""
+    """Name on the page, where it is not `key` with spaces."""
     digits: int | None = None
     """Digits after the point; None: about three significant digits."""
     deviation: str = ""
@@ -30,11 +30,23 @@ class Column:
     """Which values are the better ones, where some are."""
     of: str = ""
     """Name in the records, where it is not `key`."""
+    hidden: bool = False
+    """Whether it stands in the CSV file alone."""
+
+    @property
+    def title(self) -> str:
+        """Name on the page."""
+        return self.heading or self.key.replace("_", " ")
 
     @property
     def source(self) -> str:
         """Name in the records."""
         return self.of or self.key
+
+
+def hidden(*keys: str) -> list[Column]:
+    """Columns that stand in the CSV file alone."""
+    return [Column(key, hidden=True) for key in keys]
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:

@@ -12,12 +12,12 @@ from regen.report.columns import Column
 
 
 def markdown(data: pd.DataFrame, columns: Sequence[Column]) -> str:
-    """Markdown table of those `columns` that have a heading."""
-    shown = [column for column in columns if column.heading]
+    """Markdown table of those `columns` that are not hidden."""
+    shown = [column for column in columns if not column.hidden]
     rows = [[_text(row, column) for column in shown] for row in data.to_dict("records")]
     table = pd.DataFrame(rows, columns=[column.key for column in shown], dtype=object)
-    headings = [column.heading for column in shown]
-    return str(table.to_markdown(index=False, headers=headings, disable_numparse=True))
+    titles = [column.title for column in shown]
+    return str(table.to_markdown(index=False, headers=titles, disable_numparse=True))
 
 
 def _text(row: Mapping[Any, Any], column: Column) -> str:
