@@ -30,6 +30,6 @@ def test_without_seeds_nothing_changes():
 
 
 def test_a_note_names_the_runs_of_several_seeds():
-    several = {"a": {"x": 1.0, "x_deviation": 0.1}, "b": {"x": 1.0}, "c": {"x_deviation": 0.1}}
-    assert seeds_note(several).strip().startswith("**Several seeds:** `a`, `c`.")
+    several = {"a": {"x": 1.0, "x_deviation": 0.1}, "b": {"x": 1.0}, "c": {"seeds": 3, "x_deviation": 0.1}}
+    assert seeds_note(several).strip().startswith("**Several seeds:** `a`, `c` (3).")
     assert seeds_note({"b": {"x": 1.0}}) == ""

@@ -36,11 +36,12 @@ def _mean(values: pd.Series[Any]) -> Any:
 def seeds_note(found: Mapping[str, Metrics]) -> str:
     """Paragraph on the runs of several seeds, which are those with deviations; nothing where none has any."""
     several = [
-        f"`{run}`" for run, metrics in found.items() if any(key.endswith("_deviation") for key in metrics)
+        f"`{run}`" + (f" ({metrics['seeds']})" if "seeds" in metrics else "")
+        for run, metrics in found.items()
+        if any(key.endswith("_deviation") for key in metrics)
     ]
-    if not several:
-        return ""
-    return f"\n\n**Several seeds:** {', '.join(several)}. Means, ± standard deviation over the seeds."
+    told = f"\n\n**Several seeds:** {', '.join(several)}. Means, ± standard deviation over the seeds."
+    return told if several else ""
 
 
 def unlike_note(table: pd.DataFrame, what: str, is_: str = ": ") -> str:

@@ -100,7 +100,7 @@ def judge(
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
     such as its data, gets no verdict, nor does one that was not scored. `better` says which values of a
-    metric come first in an order, `marks` what follows the verdicts on a run, such as that its data is a copy.
+    metric come first in an order, `marks` what follows the verdicts on a run, as where its data is a copy.
     """
     rows = []
     for claim in claims.claims:
