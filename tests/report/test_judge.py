@@ -37,7 +37,6 @@ def verdict(facts, *claims, **more):
         (-99.0, 0.125, "agrees"),
         (-99.25, 0.1, "differs"),
         (-99.0, 0.1, "differs"),
-        (-99, 1, "agrees"),
     ],
 )
 def test_a_figure_may_be_off_by_the_tolerance_both_ways(facts, expected, tolerance, word):
@@ -129,18 +128,9 @@ def test_words_in_the_verdict_have_no_underscores(facts):
 
 
 def test_claims_on_runs_that_are_not_ours_are_left_out(facts):
-    table = judge(
-        Claims(
-            (
-                claim("a", "t", "log_p", -1.0),
-                Claim("b", "src", "log_p", runs=["r", "t"]),
-                claim("c", "s", "log_p", -98.0),
-            )
-        ),
-        facts,
-    )
-    assert table["claim"].tolist() == ["c"]
-    assert list(table.columns) == NAMES
+    order = Claim("b", "src", "log_p", runs=["r", "t"])
+    claims = Claims((claim("a", "t", "log_p", -1.0), order, claim("c", "s", "log_p", -98.0)))
+    assert judge(claims, facts)["claim"].tolist() == ["c"]
 
 
 def test_none_at_all(facts):
@@ -151,14 +141,8 @@ def test_none_at_all(facts):
 
 def test_the_row(facts):
     table = judge(Claims((claim("a", "r", "log_p", -99.0, 0.2, what="log p"),)), facts)
-    assert table.iloc[0].to_dict() == {
-        "claim": "a",
-        "what": "log p",
-        "report": -99.0,
-        "ours": -99.125,
-        "tolerance": 0.2,
-        "verdict": "agrees",
-    }
+    assert list(table.columns) == NAMES
+    assert table.iloc[0].tolist() == ["a", "log p", -99.0, -99.125, 0.2, "agrees"]
 
 
 @pytest.mark.parametrize("odd", [claim("a", "r", "log_q", 1.0), Claim("a", "s", "log_q", runs=["r", "s"])])

@@ -72,20 +72,9 @@ def chapter(params: Params, claims: Claims) -> Chapter:
     flows = flows_table(read_scores(params), claims)
     maps = maps_table(artifacts.read_csv(artifacts.planar_maps_table_file()))
     rows = [{str(key): value for key, value in row.items()} for row in flows.data.to_dict("records")]
-    samples, density = (flows_markdown(flows.data, source) for source in ("samples", "density"))
     iterations = params.flow.iterations
     return Chapter(
-        section=SECTION.format(
-            iterations=iterations,
-            seeds=params.flow.seeds,
-            averaged=params.flow.averaged_losses,
-            evaluated=params.flow.evaluation_samples,
-            points=POINTS[str(rows[0]["points"])],
-            samples_table=samples,
-            density_table=density,
-            figures="\n\n".join(f"![{name}](figures/flow/{name}.png)" for name in FIGURES),
-            maps_table=maps.text,
-        ),
+        section=_section(params, flows.data, maps),
         tables=[flows, maps],
         facts={
             **{row["run"]: Facts({"points": row["points"], "iterations": iterations}, row) for row in rows},
@@ -130,3 +119,17 @@ def maps_facts(maps: pd.DataFrame) -> dict[str, str]:
     large = maps[maps["mean"] > 0]["verdict"].value_counts()
     words = str(large.index[0]) if len(large) == 1 else ", ".join(f"{word}: {n}" for word, n in large.items())
     return {"small": maps[maps["mean"] == 0]["verdict"].iloc[0], "large": words}
+
+
+def _section(params: Params, flows: pd.DataFrame, maps: Table) -> str:
+    return SECTION.format(
+        iterations=params.flow.iterations,
+        seeds=params.flow.seeds,
+        averaged=params.flow.averaged_losses,
+        evaluated=params.flow.evaluation_samples,
+        points=POINTS[str(flows["points"].iloc[0])],
+        samples_table=flows_markdown(flows, "samples"),
+        density_table=flows_markdown(flows, "density"),
+        figures="\n\n".join(f"![{name}](figures/flow/{name}.png)" for name in FIGURES),
+        maps_table=maps.text,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.records import images, over_seeds, read_each, seeds_note
+from regen.chapters.shared import images, over_seeds, read_each, seeds_note
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Claims, Facts

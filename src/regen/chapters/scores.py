@@ -10,7 +10,7 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.records import over_seeds, read_each, seeds_note
+from regen.chapters.shared import over_seeds, read_each, seeds_note
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts

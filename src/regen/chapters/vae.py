@@ -12,7 +12,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters import curves
 from regen.chapters.posteriors import posterior_section, posterior_table, twins
-from regen.chapters.records import images, over_seeds, unlike_note
+from regen.chapters.shared import images, over_seeds, unlike_note
 from regen.chapters.scores import Scores
 from regen.data.catalog import DATASETS
 from regen.params import Params
@@ -122,17 +122,7 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
         for plain, planar in twins(params)
     }
     return Chapter(
-        section=SECTION.format(
-            table=table.text,
-            note="".join(_notes(params, table.data)),
-            codes=codes.text,
-            bound=bound_holds(runs),
-            posteriors="".join(posterior_section(*pair, each) for pair, each in pairs.items()),
-            figures="\n\n".join(
-                f"### {name}\n\n{images(name, (each for each in FIGURES if each in run.figures))}"
-                for name, run in runs.items()
-            ),
-        ),
+        section=_section(params, runs, table, codes, pairs),
         tables=[table, codes, *pairs.values()],
         facts={
             "vae": Facts({}, {"bound": bound_holds(runs)}),
@@ -181,6 +171,20 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
     if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
         notes.append(f"\n\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
     return [*notes, unlike_note(table, "data", " on ")]
+
+
+def _section(
+    params: Params, runs: Runs, table: Table, codes: Table, pairs: Mapping[tuple[str, str], Table]
+) -> str:
+    figures = {name: images(name, (each for each in FIGURES if each in runs[name].figures)) for name in runs}
+    return SECTION.format(
+        table=table.text,
+        note="".join(_notes(params, table.data)),
+        codes=codes.text,
+        bound=bound_holds(runs),
+        posteriors="".join(posterior_section(*pair, each) for pair, each in pairs.items()),
+        figures="\n\n".join(f"### {name}\n\n{shown}" for name, shown in figures.items()),
+    )
 
 
 def run_facts(run: Run, data: str) -> Facts:

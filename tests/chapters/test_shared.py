@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from regen.chapters.records import over_seeds, seeds_note
+from regen.chapters.shared import over_seeds, seeds_note
 
 
 def test_means_over_seeds_by_step():

@@ -44,10 +44,13 @@ def seeds_note(found: Mapping[str, Metrics]) -> str:
     return told if several else ""
 
 
-def unlike_note(table: pd.DataFrame, what: str, is_: str = ": ") -> str:
-    """Paragraph on the runs whose `what` is not the report's, in `report_<what>`; nothing without any."""
+def unlike_note(table: pd.DataFrame, what: str, link: str = ": ") -> str:
+    """Paragraph on the runs whose `what` is not the report's, `report_<what>`; nothing without any.
+
+    `link` stands between a run and its `what`.
+    """
     other = [
-        f"`{row['run']}`{is_}{row[what]} (the report: {theirs})"
+        f"`{row['run']}`{link}{row[what]} (the report: {theirs})"
         for row in table.to_dict("records")
         if isinstance(theirs := row[f"report_{what}"], str) and theirs != str(row[what]).removesuffix(COPY)
     ]
