@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from chapters.made_up import ON_THE_WAY
-from regen.chapters.shared import over_seeds
 from regen.chapters.scores import Scores
+from regen.chapters.shared import over_seeds
 from regen.chapters.trends import course, rank_correlation, strengths, tells_more, trends_table
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.shared import over_seeds, read_each, seeds_note, unlike_note
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
+from regen.chapters.shared import over_seeds, read_each, seeds_note, unlike_note
 from regen.chapters.trends import LOSSES, UNSEEN, courses, strengths, tells_more, trends_table
 from regen.params import Params
 from regen.params.gan import GanRun

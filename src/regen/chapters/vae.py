@@ -12,8 +12,8 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters import curves
 from regen.chapters.posteriors import posterior_section, posterior_table, twins
-from regen.chapters.shared import images, over_seeds, unlike_note
 from regen.chapters.scores import Scores
+from regen.chapters.shared import images, over_seeds, unlike_note
 from regen.data.catalog import DATASETS
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
