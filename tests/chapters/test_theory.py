@@ -92,4 +92,4 @@ def test_the_section_has_the_measured_figures(chapter):
 
 def test_claims_may_ask_for_all_of_it_and_metrics_follow_the_rates(chapter):
     assert chapter.facts["theory"].metrics == SUMMARY
-    assert chapter.metrics == {"theory": {name: SUMMARY[name] for name in theory.METRICS}}
+    assert chapter.metrics == {"theory": {name: SUMMARY[name] for name in theory.FOLLOWED}}

@@ -33,7 +33,7 @@ COLUMNS = (
     *hidden("critic_parameters"),
 )
 FIGURES = ("final.png", "samples.png", "samples.gif", "interpolation.png", "interpolation.gif", "losses.png")
-FOLLOWED = ("train_metric", "train_critic_loss", "train_generator_loss")
+FOLLOWED = ("generator_parameters", "train_metric", "train_critic_loss", "train_generator_loss")
 CLOSE = 0.1
 """Of the mean train loss: how far, on average over the epochs, the valid loss of it may be."""
 
@@ -89,10 +89,7 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
         section=_section(params, scores, table, trends, seeds_note(training)),
         tables=[table, trends],
         facts=runs_facts(params, training, histories, trends.data),
-        metrics={
-            name: {key: found[key] for key in ("generator_parameters", *FOLLOWED)}
-            for name, found in training.items()
-        },
+        metrics={name: {key: found[key] for key in FOLLOWED} for name, found in training.items()},
         trained=list(params.gan),
     )
 

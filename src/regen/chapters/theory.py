@@ -24,7 +24,7 @@ DIMENSIONS = (
     Column("log_error_importance", "error by importance sampling, nats"),
     Column("samples_importance", "samples for 10 %"),
 )
-METRICS = ("monte_carlo_slope", "importance_slope", "monte_carlo_growth", "importance_growth")
+FOLLOWED = ("monte_carlo_slope", "importance_slope", "monte_carlo_growth", "importance_growth")
 DIGITS = {
     **dict.fromkeys(
         ("monte_carlo_slope", "monte_carlo_growth", "importance_growth", "bernoulli_as_defined"), 2
@@ -79,7 +79,7 @@ def chapter() -> Chapter:
     return Chapter(
         section,
         facts={"theory": Facts({}, found)},
-        metrics={"theory": {name: found[name] for name in METRICS}},
+        metrics={"theory": {name: found[name] for name in FOLLOWED}},
     )
 
 
