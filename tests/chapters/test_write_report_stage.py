@@ -11,11 +11,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from chapters.made_up import write_records, write_timings
 from regen import artifacts
+from regen.chapters import read_chapters
+from regen.errors import InputError
+from regen.params.yaml_files import read_yaml
+from regen.report.chapter import directions
+from regen.report.claims import Claims, as_claims
 
 REPO = Path(__file__).parents[2]
-
 
 TABLES = (
     *("vae", "codes", "posterior_same_planar", "planar", "maps", "realnvp", "gan", "trends", "scores"),
@@ -24,13 +27,18 @@ TABLES = (
 
 
 @pytest.fixture
-def write_report(params, records, monkeypatch, tmp_path, capsys):
+def trained(params):
+    """Trainings whose time is recorded."""
+    return [*params.vae, *params.realnvp, *params.gan, *(f"classifier-{data}" for data in params.classifier)]
+
+
+@pytest.fixture
+def write_report(recorded, trained, monkeypatch, capsys):
     """Return a function that runs the stage and returns its exit code and stderr."""
-    monkeypatch.chdir(tmp_path)
     shutil.copy(REPO / "claims.yaml", "claims.yaml")
-    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(), sort_keys=False))
-    write_records(records)
-    write_timings(params)
+    Path("params.yaml").write_text(yaml.safe_dump(recorded.model_dump(), sort_keys=False))
+    for run in trained:
+        artifacts.write_metrics(artifacts.timing_file(run), {"seconds": 7.5, "steps_per_second": 8.0})
 
     def run():
         monkeypatch.setattr(sys, "argv", ["write_report.py"])
@@ -64,34 +72,68 @@ def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
     assert "stale" not in json.loads(Path("reports/metrics.json").read_text())
 
 
-def test_a_run_without_a_record_is_named(write_report):
-    Path("reports/runs/grey/likelihood.json").unlink()
-    code, message = write_report()
-    assert (code, message.count("\n")) == (2, 1)
-    assert message.startswith("reports/runs/grey/likelihood.json: no metrics (")
-    assert not Path("reports/README.md").exists()
+@pytest.mark.parametrize(
+    "file",
+    [
+        artifacts.scores_file("grey", "training"),
+        artifacts.scores_file("grey", "likelihood"),
+        artifacts.scores_file("rnvp", "training"),
+        artifacts.scores_file("mlp", "training"),
+        artifacts.scores_file("theory", "summary"),
+        artifacts.seeds_file("same"),
+        artifacts.history_file("same"),
+        artifacts.history_file("rnvp"),
+        artifacts.gan_history_file("mlp"),
+        artifacts.evaluations_file("mlp"),
+        artifacts.planar_scores_file(8),
+        artifacts.planar_maps_table_file(),
+        artifacts.theory_table_file("kl"),
+        artifacts.verdicts_file(),
+    ],
+    ids=str,
+)
+def test_a_record_that_is_absent_is_named(recorded, file):
+    file.unlink()
+    with pytest.raises(InputError, match=rf"^{file}: no (table|metrics) \(") as caught:
+        read_chapters(recorded, Claims(()))
+    assert "\n" not in str(caught.value)
 
 
-def test_timings_are_of_every_training(write_report, params):
+def test_the_sections_in_their_order(write_report, params):
     assert write_report() == (0, "")
-    table = pd.read_csv("reports/timings.csv")
-    runs = [*params.vae, *params.realnvp, *params.gan, "classifier-digits"]
-    assert table["run"].tolist() == runs
-    assert table["seconds"].tolist() == [7.5 + i for i in range(len(runs))]
-    assert set(table["processor"]) == {"made up"}
-    lines = Path("reports/timings.md").read_text().splitlines()
-    assert lines[0] == "# How long it took"
-    assert "steps per second" in lines[2]
-    assert [line.split("|")[1].strip(" `") for line in lines[4:] if line] == runs
+    page = Path("reports/README.md").read_text()
+    assert re.findall(r"^##+ (.*)$", page, re.MULTILINE) == [
+        "Variational autoencoders",
+        "same_planar: a planar posterior against same's Gaussian",
+        *params.vae,
+        *("Planar flows", "Single planar maps", "RealNVP"),
+        *("Generative adversarial networks", "Which metric tells more?", "Scores of generated images"),
+        *("Theory, measured", "The Dirac GAN", "What the reports claim"),
+    ]
+    assert "Seed 5." in page
+    assert not re.search(r"{\w*}", page)  # a figure that was forgotten
 
 
-@pytest.mark.parametrize("run", ["l100", "rnvp", "w1", "classifier-digits"])
-def test_a_run_without_a_timing_is_named(write_report, run):
-    artifacts.timing_file(run).unlink()
+def test_claims_and_columns_agree_on_which_values_are_better(recorded):
+    known = directions(read_chapters(recorded, Claims(())))
+    claims = as_claims(read_yaml(REPO / "claims.yaml"), REPO / "claims.yaml").claims
+    said = {claim.metric: claim.better for claim in claims if claim.better}
+    assert {metric: known.get(metric, better) for metric, better in said.items()} == said
+    assert {"inception_score": "higher", "distance": "lower", "loss": "lower"}.items() <= known.items()
+
+
+def test_timings_are_of_every_training(write_report, trained):
+    assert write_report() == (0, "")
+    assert pd.read_csv("reports/timings.csv")["run"].tolist() == trained
+
+
+def test_nothing_is_written_without_all_records(write_report):
+    artifacts.timing_file("classifier-digits").unlink()
     code, message = write_report()
     assert (code, message.count("\n")) == (2, 1)
-    assert message.startswith(f"models/timings/{run}.json: no metrics (")
+    assert message.startswith("models/timings/classifier-digits.json: no metrics (")
     assert not Path("reports/README.md").exists()
+    assert not Path("reports/tables").exists()
 
 
 def test_a_claim_that_does_not_fit_is_named(write_report):
@@ -114,10 +156,11 @@ def test_metrics_are_finite_and_of_every_run(write_report, params):
     assert write_report() == (0, "")
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
-    assert set(metrics) == {*params.vae, *planar, "rnvp", "w1", "theory", "dirac"}
+    assert set(metrics) == {*params.vae, *planar, "rnvp", *params.gan, "theory", "dirac"}
     assert all(metrics.values())
-    assert metrics["l100"]["frechet_distance"] == 20.0
-    assert metrics["w1"]["frechet_distance"] == 15.0
+    assert metrics["l100"]["valid_negative_elbo"] == 102.25
+    assert metrics["l100"]["frechet_distance"] == 80.0
+    assert metrics["w1_2"]["frechet_distance"] == 20.0
     assert not [key for values in metrics.values() for key in values if "second" in key]
 
 

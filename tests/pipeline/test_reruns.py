@@ -151,7 +151,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, value, stage
         ("fidelity/scores.py", CLASSIFIER | REPORT),
         ("data/digits.py", FETCHED | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("report/page.py", REPORT),
-        ("chapters/flow.py", REPORT),
+        ("chapters/planar.py", REPORT),
         ("params/whole.py", CHECK),
         ("params/vae.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/layers.py", CHECK | VAES | {"score_samples@small"} | REPORT),

@@ -1,1 +1,22 @@
-"""What each room has to say on the page: tables, facts for claims, metrics, wording."""
+"""What each family has to say in the report: a module a family, listed in `read_chapters`."""
+
+from __future__ import annotations
+
+from regen.chapters import dirac, gan, planar, realnvp, scores, theory, vae
+from regen.params import Params
+from regen.report.chapter import Chapter
+from regen.report.claims import Claims
+
+
+def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
+    """Chapters of the runs of `params`, as the page has them; InputError names a record that is absent."""
+    scored = scores.read_scores(params)
+    return [
+        vae.chapter(params, claims, scored),
+        planar.chapter(params, claims),
+        realnvp.chapter(params, claims),
+        gan.chapter(params, claims, scored),
+        scores.chapter(params, scored),
+        theory.chapter(),
+        dirac.chapter(params, claims),
+    ]

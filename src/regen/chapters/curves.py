@@ -9,18 +9,18 @@ FEW = 0.02
 
 
 def shape(valid: Sequence[float]) -> str:
-    """Return whether nine tenths of the fall come in the first half of the epochs."""
+    """Whether nine tenths of the fall come in the first half of the epochs."""
     fall, first_half = valid[0] - min(valid), valid[0] - min(valid[: -(-len(valid) // 2)])
     return "rises fast, then levels off" if first_half > 0.9 * fall > 0 else "does not level off"
 
 
 def generalisation(train: Sequence[float], valid: Sequence[float]) -> str:
-    """Return whether training and validation end within 5 % of each other."""
+    """Whether training and validation end within 5 % of each other."""
     return "close" if abs(valid[-1] - train[-1]) < 0.05 * abs(train[-1]) else "apart"
 
 
 def plateau(train: Sequence[float], valid: Sequence[float], since: int) -> str:
-    """Return whether, after epoch `since`, training goes on to fall and validation does not."""
+    """Whether, after epoch `since`, training goes on to fall and validation does not."""
     if len(valid) <= since:
         return "too few epochs"
     trains = train[since - 1] - train[-1] > FEW * (train[0] - train[-1])
@@ -31,7 +31,7 @@ def plateau(train: Sequence[float], valid: Sequence[float], since: int) -> str:
 
 
 def progress(valid: Sequence[float], middle: int) -> str:
-    """Return whether most is won by epoch `middle`, and some more after it."""
+    """Whether most is won by epoch `middle`, and some more after it."""
     if len(valid) <= middle:
         return "too few epochs"
     early, late = valid[0] - valid[middle - 1], valid[middle - 1] - valid[-1]

@@ -1,4 +1,4 @@
-"""The Dirac games in the report."""
+"""The Dirac games' chapter."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from typing import Any
 
 import pandas as pd
 
+from regen import artifacts
 from regen.params import Params
+from regen.report.chapter import Chapter, Table
 from regen.report.claims import Claims
-from regen.report.markdown import markdown
+from regen.report.columns import Column
 
-HEADINGS = {
-    "name": "run",
-    "game": "game",
-    "report": "the report says",
-    "verdict": "verdict",
-    "agreement": "seeds that agree",
-    "rate_per_1000": "change of log distance per 1000 iterations",
-    "final_distance": "final distance",
-    "worst_distance": "worst distance",
-    "verdict_ema": "verdict on the average",
-    "rate_per_1000_ema": "its rate",
-    "final_distance_ema": "its final distance",
-    "spectral_radius": "spectral radius",
-    "theory": "theory",
-}
+COLUMNS = (
+    Column("name", "run"),
+    Column("game"),
+    Column("report", "the report says"),
+    Column("verdict"),
+    Column("agreement", "seeds that agree"),
+    Column("rate_per_1000", "change of log distance per 1000 iterations", better="lower"),
+    Column("final_distance", better="lower"),
+    Column("worst_distance", better="lower"),
+    Column("verdict_ema", "verdict on the average"),
+    Column("rate_per_1000_ema", "its rate", better="lower"),
+    Column("final_distance_ema", "its final distance", better="lower"),
+    Column("spectral_radius", better="lower"),
+    Column("theory"),
+)
 
 SECTION = """\
 ## The Dirac GAN
@@ -47,16 +49,28 @@ converges from nearby, above 1 it cannot.
 """
 
 
-def dirac_table(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
-    """Return the verdicts with the report's wording beside each: for the averaged runs, of the average."""
-    table = verdicts.copy()
-    table.insert(1, "report", [claims.expected(name, "verdict") for name in table["name"]])
-    return table
+def chapter(params: Params, claims: Claims) -> Chapter:
+    """Games of `params`; InputError where their verdicts are absent."""
+    verdicts = artifacts.read_csv(artifacts.verdicts_file())
+    table = games(verdicts, claims)
+    return Chapter(
+        section=SECTION.format(
+            starts=params.dirac.seeds,
+            games=len(verdicts),
+            iterations=params.dirac.iterations,
+            table=table.text,
+            figures=_figures(list(verdicts["name"])),
+        ),
+        tables=[table],
+        metrics={"dirac": {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}},
+    )
 
 
-def dirac_markdown(table: pd.DataFrame) -> str:
-    """Return the Dirac table for readers."""
-    return markdown(table.assign(game=table.apply(_game, axis=1)), HEADINGS)
+def games(verdicts: pd.DataFrame, claims: Claims) -> Table:
+    """Verdicts with the report's wording beside each: for the averaged runs, of the average."""
+    data = verdicts.copy()
+    data.insert(1, "report", [claims.expected(name, "verdict") for name in data["name"]])
+    return Table.of("dirac", data, COLUMNS, shown=data.assign(game=data.apply(_game, axis=1)))
 
 
 def _game(row: pd.Series) -> str:
@@ -65,28 +79,13 @@ def _game(row: pd.Series) -> str:
     return f"{row['metric'].upper()}{penalty}{average}"
 
 
-def dirac_section(params: Params, table: pd.DataFrame) -> str:
-    """Return the games' part of the page."""
-    return SECTION.format(
-        starts=params.dirac.seeds,
-        games=len(table),
-        iterations=params.dirac.iterations,
-        table=dirac_markdown(table),
-        figures=_figures(list(table["name"])),
-    )
-
-
 def _figures(names: list[str], columns: int = 2) -> str:
     cells = [f'<img src="figures/dirac/{name}.png" alt="{name}" width="400">' for name in names]
     return "\n".join(" ".join(cells[i : i + columns]) + "<br>" for i in range(0, len(cells), columns))
 
 
-def dirac_metrics(verdicts: pd.DataFrame) -> dict[str, Any]:
-    """Return each game's verdict (of the average, where one is kept), its rate and final distance."""
-    return {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}
-
-
 def _metrics(row: pd.Series[Any]) -> dict[str, Any]:
+    """Metrics of a game that `dvc metrics` follows: of its average, where one is kept."""
     suffix = "" if pd.isna(row["ema"]) else "_ema"
     columns = ("verdict", "agreement", "rate_per_1000", "final_distance")
     return {column: row[column + suffix] for column in columns}

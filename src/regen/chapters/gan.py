@@ -1,4 +1,4 @@
-"""The GANs in the report: their table, what their metric tells of their samples, their figures."""
+"""The GANs' chapter: their table, what their metric tells of their samples, their figures."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from typing import Any
 
 import pandas as pd
 
+from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.scores import BESIDE, headings, readable, scores_of
-from regen.chapters.trends import LOSSES, UNSEEN, courses, strengths, tells_more, trends_markdown
-from regen.params import COPY, Params
+from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
+from regen.chapters.shared import over_seeds, read_each, seeds_note, unlike_note
+from regen.chapters.trends import LOSSES, UNSEEN, courses, strengths, tells_more, trends_table
+from regen.params import Params
 from regen.params.gan import GanRun
+from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
-from regen.report.markdown import markdown
-from regen.report.records import Records
+from regen.report.columns import Column, frame, hidden
 
-HEADINGS = {
-    "run": "run",
-    "loss": "loss",
-    "critic": "critic",
-    "data": "data",
-    "steps": "steps",
-    "inception_score": "IS",
-    "report_inception_score": "(report)",
-    "distance": "Frechet distance",
-    "report_fid": "(report's FID)",
-    "kernel": "kernel distance",
-    "precision": "precision",
-    "recall": "recall",
-    "scored": "scored by",
-    "generator_parameters": "parameters of the generator",
-    "parameters": "of both",
-}
+COLUMNS = (
+    *map(Column, ("run", "loss", "critic", "data", "steps")),
+    INCEPTION,
+    Column("report_inception_score", "(report)"),
+    DISTANCE,
+    Column("report_fid", "(report's FID)"),
+    *(KERNELS, PRECISION, RECALL),
+    Column("scored", "scored by"),
+    Column("generator_parameters", "parameters of the generator"),
+    Column("parameters", "of both"),
+    *BESIDE,
+    *hidden("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor"),
+    *hidden("critic_parameters"),
+)
 FIGURES = ("final.png", "samples.png", "samples.gif", "interpolation.png", "interpolation.gif", "losses.png")
-FOLLOWED = ("train_metric", "train_critic_loss", "train_generator_loss")
+FOLLOWED = ("generator_parameters", "train_metric", "train_critic_loss", "train_generator_loss")
 CLOSE = 0.1
 """Of the mean train loss: how far, on average over the epochs, the valid loss of it may be."""
 
@@ -74,22 +73,36 @@ DETAILS = """\
 
 
 def constraint(run: GanRun) -> str:
-    """Return what keeps the critic's gradient in bounds."""
+    """Means by which the critic's gradient is kept in bounds."""
     parts = ["spectral norm"] if run.spectral_norm else []
     if run.penalty != "none":
         parts.append(f"{run.penalty.upper()} {run.penalty_coefficient:g}")
     return ", ".join(parts) or "plain"
 
 
-def gan_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
-    """Return one row a GAN: its scores beside the report's, and its size."""
+def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
+    """GANs of `params`; InputError names a record that is absent."""
+    training = read_each(params.gan, "training")
+    table, trends = runs_table(params, training, claims, scores), trends_table(params, scores)
+    histories = {run: artifacts.read_csv(artifacts.gan_history_file(run)) for run in params.gan}
+    return Chapter(
+        section=_section(params, scores, table, trends, seeds_note(training)),
+        tables=[table, trends],
+        facts=runs_facts(params, training, histories, trends.data),
+        metrics={name: {key: found[key] for key in FOLLOWED} for name, found in training.items()},
+        trained=list(params.gan),
+    )
+
+
+def runs_table(params: Params, training: Mapping[str, Metrics], claims: Claims, scores: Scores) -> Table:
+    """One row a GAN: its scores beside the report's, and its size."""
     rows = []
     for name, run in params.gan.items():
-        scores, training = scores_of(name, records) or {}, records.gan[name]["training"]
+        found = scores.of(name) or {}
         rows.append(
             {
-                **scores,
-                **training,
+                **found,
+                **training[name],
                 "run": name,
                 "loss": LOSSES[run.loss],
                 "critic": constraint(run),
@@ -98,11 +111,11 @@ def gan_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
                 "report_fid": claims.expected(name, "distance"),
                 "report_data": claims.data(name),
                 "report_extractor": _given(claims, name).get("extractor"),
-                "scored": scored(scores),
+                "scored": scored(found),
             }
         )
-    beside = ("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor")
-    return pd.DataFrame(rows, columns=[*HEADINGS, *BESIDE, *beside, "critic_parameters"])
+    data = frame(rows, COLUMNS)
+    return Table.of("gan", data, named(COLUMNS, data))
 
 
 def _given(claims: Claims, run: str) -> Mapping[str, Any]:
@@ -111,29 +124,28 @@ def _given(claims: Claims, run: str) -> Mapping[str, Any]:
 
 
 def scored(scores: Metrics) -> str:
-    """Return with what features, from how many images and in how many splits `scores` were made."""
+    """With what features, from how many images and in how many splits `scores` were made."""
     if not scores:
         return NOT_SCORED
     return f"{scores['extractor']}, {scores['samples']} samples, {scores['splits']} splits"
 
 
-def gan_markdown(table: pd.DataFrame) -> str:
-    """Return the GAN table for readers."""
-    return markdown(readable(table), headings(table, HEADINGS))
-
-
 # ---- claims and metrics ----------------------------------------------------------------------------------
 
 
-def gan_facts(params: Params, records: Records, trends: pd.DataFrame) -> dict[str, Facts]:
-    """Return what claims may ask for of each GAN, and of those of JSD and W1 together as `gan`."""
+def runs_facts(
+    params: Params,
+    training: Mapping[str, Metrics],
+    histories: Mapping[str, pd.DataFrame],
+    trends: pd.DataFrame,
+) -> dict[str, Facts]:
+    """Facts on each GAN, and as `gan` on those of JSD and W1 together."""
     seen = {row["run"]: courses(row) for _, row in trends.iterrows()}
     facts = {}
     for name, run in params.gan.items():
-        training = records.gan[name]["training"]
-        settings = {"data": run.data, "steps": training["steps"], "epochs": run.epochs}
-        losses = players(records.histories[name])
-        facts[name] = Facts(settings, {**training, **seen.get(name, UNSEEN), "losses": losses})
+        settings = {"data": run.data, "steps": training[name]["steps"], "epochs": run.epochs}
+        losses = players(over_seeds(histories[name], "step"))
+        facts[name] = Facts(settings, {**training[name], **seen.get(name, UNSEEN), "losses": losses})
     compared = [facts[name].settings for name, run in params.gan.items() if run.loss in ("jsd", "w1")]
     shared = {key: _shared(compared, key) for key in ("data", "steps")}
     return facts | {"gan": Facts(shared, {"tells_more": tells_more(trends)})}
@@ -145,7 +157,7 @@ def _shared(settings: list[Mapping[str, Any]], key: str) -> Any:
 
 
 def players(history: pd.DataFrame) -> str:
-    """Return whether train and valid losses stay close for both players, on average over the epochs."""
+    """Whether train and valid losses stay close for both players, on average over the epochs."""
     if "valid_critic_loss" not in history:
         return "not validated"
     for player in ("critic", "generator"):
@@ -155,30 +167,20 @@ def players(history: pd.DataFrame) -> str:
     return "close"
 
 
-def gan_metrics(params: Params, records: Records) -> dict[str, Any]:
-    """Return what `dvc metrics` follows of each GAN, its scores aside."""
-    return {
-        name: {key: records.gan[name]["training"][key] for key in ("generator_parameters", *FOLLOWED)}
-        for name in params.gan
-    }
-
-
 # ---- the page --------------------------------------------------------------------------------------------
 
 
-def gan_section(params: Params, records: Records, table: pd.DataFrame, trends: pd.DataFrame) -> str:
-    """Return the GANs' part of the page."""
-    compared = any(
-        run.loss in ("jsd", "w1") and len(records.evaluations[name]) for name, run in params.gan.items()
-    )
+def _section(params: Params, scores: Scores, table: Table, trends: Table, seeds: str) -> str:
+    is_scored = {name: len(scores.on_the_way[name]) > 0 for name in params.gan}
+    compared = any(run.loss in ("jsd", "w1") and is_scored[name] for name, run in params.gan.items())
     return SECTION.format(
-        table=gan_markdown(table),
-        note="".join(_notes(table)),
+        table=table.text,
+        note="".join([seeds, *_notes(table.data)]),
         overview=OVERVIEW if compared else "",
         final="\n".join(_image(run, "final.png", "32%") for run in params.gan),
-        answer=_answer(trends),
-        trends=trends_markdown(trends),
-        figures="\n\n".join(_details(run, len(records.evaluations[run]) > 0) for run in params.gan),
+        answer=_answer(trends.data),
+        trends=trends.text,
+        figures="\n\n".join(_details(*each) for each in is_scored.items()),
     )
 
 
@@ -204,19 +206,8 @@ def _details(run: str, is_scored: bool) -> str:
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
-    """Return a paragraph for each way in which figures are not to be compared with the report's."""
-    notes = []
-    for what in ("data", "extractor"):
-        other = [
-            f"`{row['run']}`: {row[what]} (the report: {row[f'report_{what}']})"
-            for _, row in table.iterrows()
-            if isinstance(theirs := row[f"report_{what}"], str)
-            and theirs != str(row[what]).removesuffix(COPY)
-        ]
-        if other:
-            notes.append(
-                f"\n\n**Not the report's {what}:** {'; '.join(other)}. Don't compare those figures with its."
-            )
+    """Paragraphs on ways in which figures are not to be compared with the report's."""
+    notes = [unlike_note(table, "data"), unlike_note(table, "extractor")]
     deficient = table[table["rank_deficient"] == "yes"]["run"]
     if len(deficient):
         notes.append(f"\n\n**Too few images for a covariance of full rank:** {', '.join(deficient)}.")

@@ -1,4 +1,4 @@
-"""Two posteriors of one VAE in the report: a Gaussian, and planar maps after it."""
+"""Two posteriors of one VAE, a part of the VAEs' chapter: a Gaussian, and planar maps after it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import pandas as pd
 
 from regen.artifacts import metric
 from regen.params import Params
-from regen.report.markdown import markdown
+from regen.report.chapter import Table
+from regen.report.columns import Column
 
-HEADINGS = {
-    "score": "test images, nats",
-    "gaussian": "Gaussian posterior",
-    "planar": "planar posterior",
-    "difference": "difference",
-    "standard_error": "s.e.",
-    "pairs": "pairs of seeds",
-}
+COLUMNS = (
+    Column("score", "test images, nats"),
+    Column("gaussian", "Gaussian posterior"),
+    Column("planar", "planar posterior"),
+    Column("difference"),
+    Column("standard_error", "s.e."),
+    Column("pairs", "pairs of seeds"),
+)
 SECTION = """\
 ### {planar}: a planar posterior against {gaussian}'s Gaussian
 
@@ -28,7 +29,7 @@ seed, s.e. the standard error of their mean.
 
 
 def twins(params: Params) -> list[tuple[str, str]]:
-    """Return the pairs of runs that differ in planar maps after the Gaussian alone: without, with."""
+    """Pairs of runs that differ in planar maps after the Gaussian alone: without, with."""
     changes = {"planar_layers": 0, "seeds": None}
     return [
         (plain, name)
@@ -40,8 +41,8 @@ def twins(params: Params) -> list[tuple[str, str]]:
     ]
 
 
-def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFrame:
-    """Return ELBO, log p and their gap of two runs, paired by seed: difference and standard error.
+def posterior_table(name: str, gaussian: pd.DataFrame, planar: pd.DataFrame) -> Table:
+    """ELBO, log p and their gap of two runs, paired by seed: difference and standard error.
 
     Both tables have a row a seed, with log_p and elbo.
     """
@@ -52,11 +53,11 @@ def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFram
         .assign(gap=lambda scores: scores.log_p - scores.elbo)
         for table in (gaussian, planar)
     )
-    for score, name in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("gap", "gap")):
+    for score, words in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("gap", "gap")):
         difference = (mapped[score] - plain[score]).dropna()
         rows.append(
             {
-                "score": name,
+                "score": words,
                 "gaussian": metric(float(plain[score].mean(skipna=False))),
                 "planar": metric(float(mapped[score].mean(skipna=False))),
                 "difference": difference.mean(),
@@ -64,15 +65,9 @@ def posterior_table(gaussian: pd.DataFrame, planar: pd.DataFrame) -> pd.DataFram
                 "pairs": len(difference),
             }
         )
-    return pd.DataFrame(rows)
+    return Table.of(f"posterior_{name}", pd.DataFrame(rows), COLUMNS)
 
 
-def posterior_markdown(table: pd.DataFrame) -> str:
-    """Return the table of two posteriors for readers."""
-    return markdown(table, HEADINGS)
-
-
-def posterior_section(pair: tuple[str, str], table: pd.DataFrame) -> str:
-    """Return the part of the page on two runs: without planar maps, with."""
-    plain, planar = pair
-    return SECTION.format(gaussian=plain, planar=planar, table=posterior_markdown(table))
+def posterior_section(gaussian: str, planar: str, table: Table) -> str:
+    """Part of the page on two runs: without planar maps, with."""
+    return SECTION.format(gaussian=gaussian, planar=planar, table=table.text)

@@ -1,18 +1,20 @@
-"""Scores of generated images in the report: of GANs, VAEs and flows alike."""
+"""The chapter on scores of generated images: of GANs, VAEs and flows alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from regen import artifacts
 from regen.artifacts import Metrics
+from regen.chapters.shared import over_seeds, read_each, seeds_note
 from regen.params import Params
+from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts
-from regen.report.markdown import markdown, spread
-from regen.report.records import Records
+from regen.report.columns import Column, frame, hidden
 
 FRECHET = {"fid": "FID", "frechet_distance": "Frechet distance"}
 KERNEL = {"kid": "KID", "kernel_distance": "kernel distance"}
@@ -21,22 +23,23 @@ FOLLOWED = ("inception_score", *FRECHET, *KERNEL, "precision", "recall", "misrea
 JUDGED = ("inception_score", "distance", "misread")
 """What claims may ask for of a run, whether or not it was scored."""
 SETTINGS = ("extractor", "samples", "splits", "reference")
-HEADINGS = {
-    "run": "run",
-    "family": "family",
-    "reference": "against",
-    "inception_score": "IS",
-    "distance": "Frechet distance",
-    "kernel": "kernel distance",
-    "precision": "precision",
-    "recall": "recall",
-    "extractor": "features",
-    "samples": "samples",
-    "splits": "splits of the IS",
-    "rank_deficient": "covariance lacks rank",
-}
-BESIDE = ("inception_score_std", "kernel_deviation", "distance_name", "kernel_name")
-"""Columns of a table of scores that its heading or another column takes up."""
+INCEPTION = Column("inception_score", "IS", digits=2, deviation="inception_score_std", better="higher")
+DISTANCE = Column("distance", FRECHET["frechet_distance"], digits=2, better="lower")
+KERNELS = Column("kernel", KERNEL["kernel_distance"], digits=4, better="lower")
+PRECISION = Column("precision", better="higher")
+RECALL = Column("recall", better="higher")
+BESIDE = hidden("inception_score_std", "kernel_deviation", "distance_name", "kernel_name")
+"""Columns that a heading or another column takes up."""
+COLUMNS = (
+    *map(Column, ("run", "family")),
+    Column("reference", "against"),
+    *(INCEPTION, DISTANCE, KERNELS, PRECISION, RECALL),
+    Column("extractor", "features"),
+    Column("samples"),
+    Column("splits", "splits of the IS"),
+    Column("rank_deficient", "covariance lacks rank"),
+    *BESIDE,
+)
 FAMILIES = {"vae": "VAE", "realnvp": "flow", "gan": "GAN"}
 
 SECTION = """\
@@ -47,96 +50,98 @@ SECTION = """\
 IS: Inception Score, mean over the splits (± standard deviation), higher is better. Frechet and kernel
 distance to the test images: lower is better. They are FID and KID where an Inception network gives the
 features, and not to be compared with those where the classifier does. Precision: the share of samples that
-look like test images; recall: the share of test images that look like samples.
+look like test images; recall: the share of test images that look like samples.{note}
 """
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Scores of generated images, by run."""
+
+    final: Mapping[str, Metrics]
+    """Of the runs whose images are scored at their end."""
+    on_the_way: Mapping[str, pd.DataFrame]
+    """Of the GANs: a row for each step at which they were scored, with means over the seeds."""
+
+    def of(self, run: str) -> dict[str, Any] | None:
+        """Scores of a run's images: those of its end, else its last on the way, else None."""
+        if run in self.final:
+            return one_name(self.final[run])
+        evaluations = self.on_the_way.get(run)
+        if evaluations is None or evaluations.empty:
+            return None
+        return one_name({str(key): value for key, value in evaluations.iloc[-1].items()})
+
+
+def read_scores(params: Params) -> Scores:
+    """Scores of the runs of `params`; InputError names a record that is absent."""
+    evaluations = {run: artifacts.read_csv(artifacts.evaluations_file(run)) for run in params.gan}
+    return Scores(
+        final=read_each(params.score.runs, "fidelity"),
+        on_the_way={run: over_seeds(table, "step") for run, table in evaluations.items()},
+    )
+
+
 def one_name(scores: Metrics) -> dict[str, Any]:
-    """Return `scores` with both distances as `distance` and `kernel` too, each with its `..._name`."""
+    """`scores` with both distances as `distance` and `kernel` too, each with its `..._name`.
+
+    Its `..._deviation` is that over the seeds, else that over the subsets of images.
+    """
     found: dict[str, Any] = dict(scores)
     for name, words in (("distance", FRECHET), ("kernel", KERNEL)):
         key = next((key for key in words if key in scores), None)
         if key:
             found |= {name: scores[key], f"{name}_name": words[key]}
-            found |= {f"{name}_deviation": scores[f"{key}_std"]} if f"{key}_std" in scores else {}
+            deviations = (f"{key}_deviation", f"{key}_std")
+            found |= {f"{name}_deviation": scores[each] for each in deviations[::-1] if each in scores}
     return found
 
 
-def scores_of(run: str, records: Records) -> dict[str, Any] | None:
-    """Return the scores of a run's images: those of its end, else its last on the way, else None."""
-    if run in records.fidelity:
-        return one_name(records.fidelity[run])
-    evaluations = records.evaluations.get(run)
-    if evaluations is None or evaluations.empty:
-        return None
-    return one_name({str(key): value for key, value in evaluations.iloc[-1].items()})
+def chapter(params: Params, scores: Scores) -> Chapter:
+    """Scores of all families; what claims ask for and has no score is 'not scored'."""
+    table = scores_table(params, scores)
+    return Chapter(
+        section=SECTION.format(table=table.text, note=seeds_note(scores.final)),
+        tables=[table],
+        facts={run: scores_facts(scores.of(run) or {}) for run in _families(params)},
+        metrics={
+            run: {name: found[name] for name in FOLLOWED if name in found}
+            for run, found in scores.final.items()
+        },
+        trained=[f"classifier-{data}" for data in params.classifier],
+    )
 
 
-def scores_table(params: Params, records: Records) -> pd.DataFrame:
-    """Return one row a scored run, in the order of `score.runs`."""
-    families = {run: words for family, words in FAMILIES.items() for run in getattr(params, family)}
+def scores_table(params: Params, scores: Scores) -> Table:
+    """One row a scored run, in the order of `score.runs`."""
+    families = _families(params)
     rows = [
         {
+            **one_name(found),
             "run": run,
             "family": families[run],
-            **one_name(scores),
-            "reference": f"{scores['reference']}{params.copy_mark(params.score.runs[run])}",
+            "reference": f"{found['reference']}{params.copy_mark(params.score.runs[run])}",
         }
-        for run, scores in records.fidelity.items()
+        for run, found in scores.final.items()
     ]
-    return pd.DataFrame(rows, columns=[*HEADINGS, *BESIDE])
+    data = frame(rows, COLUMNS)
+    return Table.of("scores", data, named(COLUMNS, data), empty="No run is scored.")
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of scores with means and deviations in one cell."""
-    shown = table.copy()
-    for name, deviation, digits in (
-        ("inception_score", "inception_score_std", 2),
-        ("kernel", "kernel_deviation", 4),
-    ):
-        pairs = zip(table[name], table[deviation], strict=True)
-        shown[name] = [spread(mean, error, digits) for mean, error in pairs]
-    shown["distance"] = [spread(value, None, 2) for value in table["distance"]]
-    return shown
+def _families(params: Params) -> dict[str, str]:
+    """Name for readers of the family of each run on images."""
+    return {run: words for family, words in FAMILIES.items() for run in getattr(params, family)}
 
 
-def headings(table: pd.DataFrame, plain: Mapping[str, str]) -> dict[str, str]:
-    """Return `plain` headings with the distances called by what all rows of `table` call them."""
-    names = {
-        name: words[0]
-        for name in ("distance", "kernel")
-        if len(words := table[f"{name}_name"].dropna().unique()) == 1
-    }
-    return {**plain, **names}
+def named(columns: Sequence[Column], data: pd.DataFrame) -> list[Column]:
+    """`columns` with the distances called by what all rows of `data` call them."""
+    words = {key: data[f"{key}_name"].dropna().unique() for key in ("distance", "kernel")}
+    headings = {key: str(found[0]) for key, found in words.items() if len(found) == 1}
+    return [replace(column, heading=headings.get(column.key, column.heading)) for column in columns]
 
 
-def scores_markdown(table: pd.DataFrame) -> str:
-    """Return the table of scores for readers."""
-    return markdown(readable(table), headings(table, HEADINGS)) if len(table) else "No run is scored."
-
-
-def scores_section(table: pd.DataFrame) -> str:
-    """Return the part of the page on the images of all families."""
-    return SECTION.format(table=scores_markdown(table))
-
-
-def with_scores(facts: Mapping[str, Facts], params: Params, records: Records) -> dict[str, Facts]:
-    """Return `facts` with what claims may ask for of each run's images: `distance`, `inception_score`, ...
-
-    What a run has no score of among JUDGED has the words 'not scored' in its place.
-    """
-    scored = dict(facts)
-    for run in (run for family in FAMILIES for run in getattr(params, family)):
-        scores = dict.fromkeys(JUDGED, NOT_SCORED) | (scores_of(run, records) or {})
-        settings = {name: scores.get(name) for name in SETTINGS}
-        old = facts[run]
-        scored[run] = replace(old, settings={**old.settings, **settings}, metrics={**old.metrics, **scores})
-    return scored
-
-
-def score_metrics(records: Records) -> dict[str, dict[str, Any]]:
-    """Return what `dvc metrics` follows of the images of each scored run."""
-    return {
-        run: {name: scores[name] for name in FOLLOWED if name in scores}
-        for run, scores in records.fidelity.items()
-    }
+def scores_facts(scores: Mapping[str, Any]) -> Facts:
+    """Facts on a run's images, such as `distance` and `inception_score`."""
+    return Facts(
+        {name: scores.get(name) for name in SETTINGS}, {**dict.fromkeys(JUDGED, NOT_SCORED), **scores}
+    )

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from regen.chapters.scores import FRECHET
+from regen.chapters.scores import FRECHET, Scores
 from regen.params import Params
+from regen.report.chapter import Table
 from regen.report.claims import NOT_SCORED
-from regen.report.markdown import markdown
-from regen.report.records import Records
+from regen.report.columns import Column, frame
 
 LOSSES = {"jsd": "JSD", "w1": "W1", "nonsaturating": "non-saturating"}
-HEADINGS = {
-    "run": "run",
-    "loss": "loss",
-    "scores": "scores",
-    "metric_and_step": "metric, step",
-    "distance_and_step": "distance, step",
-    "metric_and_distance": "metric, distance",
-}
+COLUMNS = (
+    *map(Column, ("run", "loss", "scores")),
+    Column("metric_and_step", "metric, step"),
+    Column("distance_and_step", "distance, step"),
+    Column("metric_and_distance", "metric, distance"),
+)
 FEW = 3
 """Scores on the way below which no rank correlation is taken."""
 LEVEL = 0.3
@@ -28,7 +26,7 @@ UNSEEN = dict.fromkeys(("trends", "metric_trend", "distance_trend"), NOT_SCORED)
 
 
 def rank_correlation(one: pd.Series, other: pd.Series) -> float | None:
-    """Return Spearman's rank correlation of what is finite; None of too few pairs, or of a constant."""
+    """Spearman's rank correlation of what is finite; None of too few pairs, or of a constant."""
     numbers = {"one": one, "other": other}
     pairs = pd.DataFrame({key: pd.to_numeric(column, errors="coerce") for key, column in numbers.items()})
     ranks = pairs.dropna().rank()
@@ -37,11 +35,11 @@ def rank_correlation(one: pd.Series, other: pd.Series) -> float | None:
     return float(ranks["one"].corr(ranks["other"]))
 
 
-def trends_table(params: Params, records: Records) -> pd.DataFrame:
-    """Return one row a GAN scored on its way: how metric, distance and step go together, -1 to 1."""
+def trends_table(params: Params, scores: Scores) -> Table:
+    """One row a GAN scored on its way: how metric, distance and step go together, -1 to 1."""
     rows = []
     for name, run in params.gan.items():
-        evaluations = records.evaluations[name]
+        evaluations = scores.on_the_way[name]
         if len(evaluations):
             step, metric = evaluations["step"], evaluations["metric"]
             distance = evaluations[next(key for key in FRECHET if key in evaluations)]
@@ -55,35 +53,30 @@ def trends_table(params: Params, records: Records) -> pd.DataFrame:
                     "metric_and_distance": rank_correlation(metric, distance),
                 }
             )
-    return pd.DataFrame(rows, columns=list(HEADINGS))
-
-
-def trends_markdown(table: pd.DataFrame) -> str:
-    """Return the table of rank correlations for readers."""
-    return markdown(table, HEADINGS) if len(table) else "No run is scored on its way."
+    return Table.of("trends", frame(rows, COLUMNS), COLUMNS, empty="No run is scored on its way.")
 
 
 def strengths(trends: pd.DataFrame) -> dict[str, float]:
-    """Return the mean size of the rank correlation of metric and distance over the runs of JSD and of W1."""
+    """Mean size of the rank correlation of metric and distance over the runs of JSD and of W1."""
     sizes = trends.assign(size=trends["metric_and_distance"].astype(float).abs()).groupby("loss")["size"]
     return {loss: size for loss, size in sizes.mean().dropna().items() if loss in ("JSD", "W1")}
 
 
 def tells_more(trends: pd.DataFrame) -> str:
-    """Return which metric goes with the distance more closely, in whichever direction."""
+    """Which metric goes with the distance more closely, in whichever direction."""
     found = strengths(trends)
     return max(found, key=found.__getitem__) if len(found) == 2 else NOT_SCORED
 
 
 def course(correlation: float | None) -> str:
-    """Return what a curve does, from its rank correlation with the step."""
+    """Word for what a curve does, from its rank correlation with the step."""
     if correlation is None or pd.isna(correlation):
         return NOT_SCORED
     return "settles" if abs(correlation) <= LEVEL else "rises" if correlation > 0 else "falls"
 
 
 def courses(row: pd.Series) -> dict[str, str]:
-    """Return what claims may ask for of a row of rank correlations."""
+    """Facts on a GAN, from its row of rank correlations."""
     metric, distance = course(row["metric_and_step"]), course(row["distance_and_step"])
     known = NOT_SCORED not in (metric, distance)
     return {

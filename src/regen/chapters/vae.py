@@ -1,62 +1,58 @@
-"""The VAEs in the report: their tables, their figures, what claims and metrics may ask for."""
+"""The VAEs' chapter."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from regen import artifacts
+from regen.artifacts import Metrics
 from regen.chapters import curves
+from regen.chapters.posteriors import posterior_section, posterior_table, twins
+from regen.chapters.scores import Scores
+from regen.chapters.shared import images, over_seeds, unlike_note
 from regen.data.catalog import DATASETS
-from regen.params import COPY, Params
+from regen.params import Params
+from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
-from regen.report.markdown import markdown, spread
-from regen.report.records import Records
+from regen.report.columns import Column, frame
 
-HEADINGS = {
-    "run": "run",
-    "data": "data",
-    "epochs": "epochs",
-    "seeds": "seeds",
-    "valid_negative_elbo": "valid -ELBO",
-    "report_valid_negative_elbo": "(report)",
-    "test_negative_elbo": "test -ELBO",
-    "test_log_p": "test log p(x)",
-    "standard_error": "s.e.",
-    "report_test_log_p": "(report)",
-    "importance_samples": "K",
-    "effective_sample_size": "ESS",
-    "test_images": "test images",
-    "report_data": "(report's data)",
-}
-CODE_HEADINGS = {
-    "run": "run",
-    "parameters": "parameters",
-    "latent": "dimensions of z",
-    "active_units": "active",
-    "collapsed": "collapsed",
-    "reconstruction": "reconstruction error, nats",
-    "kl": "KL, nats",
-    "squared_error": "squared error a pixel",
-    "misread": "misread",
-    "largest_step": "largest step",
-    "gap": "log p - ELBO, nats",
-    "gap_standard_error": "s.e.",
-}
+RUNS = (
+    *map(Column, ("run", "data", "epochs", "seeds")),
+    Column("valid_negative_elbo", "valid -ELBO", digits=2, better="lower"),
+    Column("report_valid_negative_elbo", "(report)"),
+    Column("test_negative_elbo", "test -ELBO", digits=2, better="lower"),
+    Column("test_log_p", "test log p(x)", digits=2, better="higher", of="log_p"),
+    Column("standard_error", "s.e.", of="log_p_standard_error"),
+    Column("report_test_log_p", "(report)"),
+    Column("importance_samples", "K"),
+    Column("effective_sample_size", "ESS", better="higher"),
+    Column("test_images", of="images"),
+    Column("report_data", "(report's data)"),
+)
+CODES = (
+    *map(Column, ("run", "parameters")),
+    Column("latent", "dimensions of z"),
+    Column("active_units", "active"),
+    Column("collapsed"),
+    Column("reconstruction", "reconstruction error, nats", better="lower", of="test_reconstruction"),
+    Column("kl", "KL, nats", of="test_kl"),
+    Column("squared_error", "squared error a pixel", better="lower"),
+    Column("misread", better="lower"),
+    Column("largest_step", better="lower"),
+    Column("gap", "log p - ELBO, nats", better="lower"),
+    Column("gap_standard_error", "s.e."),
+)
+TABLES = {"vae": RUNS, "codes": CODES}
 FIGURES = ("learning_curves", "samples", "reconstructions", "manifold", "codes", "interpolation")
-METRICS = {
-    "training": ("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
-    "likelihood": (
-        "test_negative_elbo",
-        "active_units",
-        "collapsed",
-        "largest_step",
-        "log_p",
-        "log_p_standard_error",
-        "elbo",
-        "effective_sample_size",
-    ),
-}
+FOLLOWED = (
+    *("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
+    *("test_negative_elbo", "active_units", "collapsed", "largest_step"),
+    *("log_p", "log_p_standard_error", "elbo", "effective_sample_size"),
+)
 PLATEAU_EPOCH, PROGRESS_EPOCH = 30, 10
 """After which the reports' validation loss is flat, and their samples show digits."""
 
@@ -82,105 +78,87 @@ log p(x): the two are estimated from independent samples, and hold so {bound}.
 """
 
 
-def vae_table(params: Params, records: Records, claims: Claims) -> pd.DataFrame:
-    """Return one row a VAE run: bound and likelihood in nats an image, beside the report's figures."""
-    rows = []
-    for name, run in params.vae.items():
-        training, likelihood = records.vae[name]["training"], records.vae[name]["likelihood"]
-        rows.append(
-            {
-                "run": name,
-                "data": params.data_label(run),
-                "epochs": training["epochs"],
-                "seeds": training["seeds"],
-                "valid_negative_elbo": training["valid_negative_elbo"],
-                "valid_negative_elbo_deviation": training.get("valid_negative_elbo_deviation"),
-                "report_valid_negative_elbo": claims.expected(name, "valid_negative_elbo"),
-                "test_negative_elbo": likelihood["test_negative_elbo"],
-                "test_log_p": likelihood.get("log_p"),
-                "test_log_p_deviation": likelihood.get("log_p_deviation"),
-                "standard_error": likelihood.get("log_p_standard_error"),
-                "report_test_log_p": claims.expected(name, "log_p"),
-                "importance_samples": likelihood.get("importance_samples"),
-                "effective_sample_size": likelihood.get("effective_sample_size"),
-                "test_images": likelihood["images"],
-                "report_data": claims.data(name),
-            }
+@dataclass(frozen=True)
+class Run:
+    """What the other stages left of one VAE."""
+
+    training: Metrics
+    likelihood: Metrics
+    images: Metrics
+    """Scores of its images, where they are scored."""
+    history: pd.DataFrame
+    """A row a seed and epoch."""
+    seeds: pd.DataFrame
+    """Log p and ELBO of the test images, a row a seed."""
+    figures: Collection[str]
+    """Figures that there are, which depend on latent space and labels."""
+
+
+Runs = Mapping[str, Run]
+
+
+def read_runs(params: Params, scores: Scores) -> Runs:
+    """VAEs of `params`; InputError names a record that is absent."""
+    return {
+        name: Run(
+            training=artifacts.read_metrics(artifacts.scores_file(name, "training")),
+            likelihood=artifacts.read_metrics(artifacts.scores_file(name, "likelihood")),
+            images=scores.final.get(name, {}),
+            history=artifacts.read_csv(artifacts.history_file(name)),
+            seeds=artifacts.read_csv(artifacts.seeds_file(name)),
+            figures={path.stem for path in artifacts.figures_dir(name).glob("*.png")},
         )
-    return pd.DataFrame(rows)
+        for name in params.vae
+    }
 
 
-def vae_markdown(table: pd.DataFrame) -> str:
-    """Return the VAE table for readers."""
-    shown = table.copy()
-    shown["test_negative_elbo"] = [spread(value, None, 2) for value in table["test_negative_elbo"]]
-    for name in ("valid_negative_elbo", "test_log_p"):
-        pairs = zip(table[name], table[f"{name}_deviation"], strict=True)
-        shown[name] = [spread(mean, deviation, 2) for mean, deviation in pairs]
-    return markdown(shown, HEADINGS)
+def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
+    """VAEs of `params`, with pairs of their posteriors; InputError names a record that is absent."""
+    runs = read_runs(params, scores)
+    rows = [_row(name, run, params, claims) for name, run in runs.items()]
+    table, codes = (Table.of(name, frame(rows, columns), columns) for name, columns in TABLES.items())
+    pairs = {
+        (plain, planar): posterior_table(planar, runs[plain].seeds, runs[planar].seeds)
+        for plain, planar in twins(params)
+    }
+    return Chapter(
+        section=_section(params, runs, table, codes, pairs),
+        tables=[table, codes, *pairs.values()],
+        facts={
+            "vae": Facts({}, {"bound": bound_holds(runs)}),
+            **{name: run_facts(runs[name], run.data_label) for name, run in params.vae.items()},
+        },
+        metrics={name: run_metrics(run) for name, run in runs.items()},
+        trained=list(params.vae),
+    )
 
 
-def codes_table(params: Params, records: Records) -> pd.DataFrame:
-    """Return one row a VAE run: how much of z it uses, how well it reconstructs, how tight its bound is."""
-    rows = []
-    for name, run in params.vae.items():
-        training, scores = records.vae[name]["training"], records.vae[name]["likelihood"]
-        rows.append(
-            {
-                "run": name,
-                "parameters": training["parameters"],
-                "latent": run.latent,
-                "active_units": scores["active_units"],
-                "collapsed": scores["collapsed"],
-                "reconstruction": scores["test_reconstruction"],
-                "kl": scores["test_kl"],
-                "squared_error": scores["squared_error"],
-                "misread": records.fidelity.get(name, {}).get("misread"),
-                "largest_step": scores.get("largest_step"),
-                "gap": scores.get("gap"),
-                "gap_standard_error": scores.get("gap_standard_error"),
-            }
-        )
-    return pd.DataFrame(rows)
+def _row(name: str, run: Run, params: Params, claims: Claims) -> dict[str, Any]:
+    """Row of a run for both tables: in nats an image, beside the report's figures."""
+    return {
+        **run.images,
+        **run.training,
+        **run.likelihood,
+        "run": name,
+        "data": params.data_label(params.vae[name]),
+        "latent": params.vae[name].latent,
+        "report_valid_negative_elbo": claims.expected(name, "valid_negative_elbo"),
+        "report_test_log_p": claims.expected(name, "log_p"),
+        "report_data": claims.data(name),
+    }
 
 
-def codes_markdown(table: pd.DataFrame) -> str:
-    """Return the table of codes and reconstructions for readers."""
-    return markdown(table, CODE_HEADINGS)
-
-
-def bound_holds(records: Records) -> str:
-    """Return on which runs the ELBO is at most log p(x), to within two standard errors."""
-    scored = {run: kinds["likelihood"] for run, kinds in records.vae.items() if "gap" in kinds["likelihood"]}
+def bound_holds(runs: Runs) -> str:
+    """On which runs the ELBO is at most log p(x), to within two standard errors."""
+    scored = {name: run.likelihood for name, run in runs.items() if "gap" in run.likelihood}
     broken = [
-        run
-        for run, scores in scored.items()
-        if isinstance(scores["gap"], str) or scores["gap"] < -2 * float(scores["gap_standard_error"])
+        name
+        for name, found in scored.items()
+        if isinstance(found["gap"], str) or found["gap"] < -2 * float(found["gap_standard_error"])
     ]
     if not scored:
         return "on no run: none has a log p(x)"
     return f"not on {', '.join(broken)}" if broken else "on every run"
-
-
-def vae_section(
-    params: Params, records: Records, table: pd.DataFrame, codes: pd.DataFrame, posteriors: str
-) -> str:
-    """Return the VAEs' part of the page; `posteriors` is that on pairs of them."""
-    images = [
-        f"### {run}\n\n"
-        + "\n".join(
-            f"![{run}: {name}](figures/{run}/{name}.png)" for name in FIGURES if name in records.figures[run]
-        )
-        for run in params.vae
-    ]
-    return SECTION.format(
-        table=vae_markdown(table),
-        note="".join(_notes(params, table)),
-        codes=codes_markdown(codes),
-        bound=bound_holds(records),
-        posteriors=posteriors,
-        figures="\n\n".join(images),
-    )
 
 
 def _notes(params: Params, table: pd.DataFrame) -> list[str]:
@@ -192,50 +170,44 @@ def _notes(params: Params, table: pd.DataFrame) -> list[str]:
         )
     if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
         notes.append(f"\n\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
-    other = [
-        f"`{row['run']}` on {row['data']} (the report: {row['report_data']})"
-        for _, row in table.iterrows()
-        if isinstance(row["report_data"], str) and row["report_data"] != row["data"].removesuffix(COPY)
-    ]
-    if other:
-        notes.append(
-            f"\n\n**Not the report's data:** {'; '.join(other)}. Don't compare those figures with its."
-        )
-    return notes
+    return [*notes, unlike_note(table, "data", " on ")]
 
 
-def vae_facts(params: Params, records: Records) -> dict[str, Facts]:
-    """Return what claims may ask for of each VAE, and of all of them as `vae`."""
-    facts = {"vae": Facts({}, {"bound": bound_holds(records)})}
-    for name, run in params.vae.items():
-        training, likelihood = records.vae[name]["training"], records.vae[name]["likelihood"]
-        settings = {
-            "data": run.data_label,
-            "epochs": training["epochs"],
-            "importance_samples": likelihood.get("importance_samples"),
-        }
-        means = records.histories[name].groupby("epoch").mean()
-        train, valid = (means[f"{split}_negative_elbo"].tolist() for split in ("train", "valid"))
-        seen = {
-            "valid_negative_elbo_curve": valid,
-            "best_valid_negative_elbo": min(valid),
-            "shape": curves.shape(valid),
-            "generalisation": curves.generalisation(train, valid),
-            "plateau": curves.plateau(train, valid, PLATEAU_EPOCH),
-            "progress": curves.progress(valid, PROGRESS_EPOCH),
-        }
-        facts[name] = Facts(settings, {"largest_step": NOT_SCORED, **training, **likelihood, **seen})
-    return facts
+def _section(
+    params: Params, runs: Runs, table: Table, codes: Table, pairs: Mapping[tuple[str, str], Table]
+) -> str:
+    figures = {name: images(name, (each for each in FIGURES if each in runs[name].figures)) for name in runs}
+    return SECTION.format(
+        table=table.text,
+        note="".join(_notes(params, table.data)),
+        codes=codes.text,
+        bound=bound_holds(runs),
+        posteriors="".join(posterior_section(*pair, each) for pair, each in pairs.items()),
+        figures="\n\n".join(f"### {name}\n\n{shown}" for name, shown in figures.items()),
+    )
 
 
-def vae_metrics(params: Params, records: Records) -> dict[str, Any]:
-    """Return what `dvc metrics` follows of each VAE."""
-    return {
-        name: {
-            key: records.vae[name][kind][key]
-            for kind, keys in METRICS.items()
-            for key in keys
-            if key in records.vae[name][kind]
-        }
-        for name in params.vae
+def run_facts(run: Run, data: str) -> Facts:
+    """Facts on one VAE, trained on `data`."""
+    means = over_seeds(run.history, "epoch")
+    train, valid = (means[f"{split}_negative_elbo"].tolist() for split in ("train", "valid"))
+    seen = {
+        "valid_negative_elbo_curve": valid,
+        "best_valid_negative_elbo": min(valid),
+        "shape": curves.shape(valid),
+        "generalisation": curves.generalisation(train, valid),
+        "plateau": curves.plateau(train, valid, PLATEAU_EPOCH),
+        "progress": curves.progress(valid, PROGRESS_EPOCH),
     }
+    settings = {
+        "data": data,
+        "epochs": run.training["epochs"],
+        "importance_samples": run.likelihood.get("importance_samples"),
+    }
+    return Facts(settings, {"largest_step": NOT_SCORED, **run.training, **run.likelihood, **seen})
+
+
+def run_metrics(run: Run) -> dict[str, Any]:
+    """Metrics of one VAE that `dvc metrics` follows, the scores of its images aside."""
+    found = {**run.training, **run.likelihood}
+    return {key: found[key] for key in FOLLOWED if key in found}

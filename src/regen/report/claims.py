@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from regen.errors import InputError
-from regen.params import COPY
-from regen.params.yaml_files import read_yaml
+from regen.report.columns import Better, Column
 
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
-COLUMNS = ("claim", "what", "report", "ours", "tolerance", "verdict")
+COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Claim:
     expected: float | str | list[float] | None = None
     run: str = ""
     runs: list[str] = field(default_factory=list)
-    better: Literal["lower", "higher"] = "lower"
+    better: Better | None = None
+    """For metrics that no table shows, whose columns say it: which comes first; None: the lower."""
     what: str = ""
     tolerance: float = 0.0
     at_most: bool = False
@@ -59,23 +59,22 @@ class Claims:
     claims: tuple[Claim, ...]
 
     def find(self, run: str, metric: str) -> Claim | None:
-        """Return what a report claims of a run's metric, or None."""
+        """Claim on a run's metric, or None."""
         return next((claim for claim in self.claims if (claim.run, claim.metric) == (run, metric)), None)
 
     def expected(self, run: str, metric: str) -> Any:
-        """Return the report's figure or wording, or None."""
+        """Figure or wording of the report, or None."""
         claim = self.find(run, metric)
         return claim.expected if claim else None
 
     def data(self, run: str) -> str | None:
-        """Return the data on which a report made what it claims of a run, or None."""
+        """Name of the data on which a report made what it claims of a run, or None."""
         about = (claim.given for claim in self.claims if run in (claim.run, *claim.runs))
         return next((given["data"] for given in about if "data" in given), None)
 
 
-def read_claims(path: Path) -> Claims:
-    """Return the claims of `path`; InputError names the one that does not fit."""
-    content = read_yaml(path)
+def as_claims(content: Any, path: Path) -> Claims:
+    """Claims in the content of the YAML file `path`; InputError names the one that does not fit."""
     entries = content.get("claims") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise InputError(f"{path}: should hold a list named claims")
@@ -91,33 +90,42 @@ def _claim(entry: Any, path: Path) -> Claim:
         raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
 
 
-def judge(claims: Claims, facts: Mapping[str, Facts], copied: Collection[str] = ()) -> pd.DataFrame:
-    """Return one row for each claim on runs that there are: the report's figure, ours, and the verdict.
-
-    The verdict on a run that is among the `copied`, whose data is not of the official bytes, says so.
+def judge(
+    claims: Claims,
+    facts: Mapping[str, Facts],
+    better: Mapping[str, Better] | None = None,
+    marks: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Verdicts: a row for each claim on runs that there are, with the report's figure and ours.
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
-    such as its data, gets no verdict, nor does one that was not scored.
+    such as its data, gets no verdict, nor does one that was not scored. `better` says which values of a
+    metric come first in an order, `marks` what follows the verdicts on a run, as where its data is a copy.
     """
     rows = []
     for claim in claims.claims:
         names = claim.runs or [claim.run]
         if all(name in facts for name in names):
             these = [facts[name] for name in names]
-            ours, expected, agrees = _ordered(claim, these) if claim.runs else _compared(claim, these[0])
-            other = [
-                key for key, value in claim.given.items() for each in these if each.settings.get(key) != value
-            ]
-            verdict = "agrees" if agrees else NOT_SCORED if ours == NOT_SCORED else "differs"
-            verdict = f"other {other[0].replace('_', ' ')}" if other else verdict
-            mark = "" if set(names).isdisjoint(copied) else COPY
-            tolerance = claim.tolerance or None
-            rows.append((claim.id, claim.what, expected, ours, tolerance, verdict + mark))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            first = claim.better or (better or {}).get(claim.metric, "lower")
+            ours, expected, agrees = _ordered(claim, these, first) if claim.runs else _compared(claim, *these)
+            verdict = _other(claim, these) or (
+                "agrees" if agrees else NOT_SCORED if ours == NOT_SCORED else "differs"
+            )
+            mark = next((marks[name] for name in names if name in marks), "") if marks else ""
+            rows.append((claim.id, claim.what, expected, ours, claim.tolerance or None, verdict + mark))
+    return pd.DataFrame(rows, columns=[column.key for column in COLUMNS])
+
+
+def _other(claim: Claim, facts: list[Facts]) -> str:
+    """`other data`, of the first setting that is not the report's; nothing where all are."""
+    other = (key for key, value in claim.given.items() for each in facts if each.settings.get(key) != value)
+    name = next(other, "")
+    return name and f"other {name.replace('_', ' ')}"
 
 
 def _compared(claim: Claim, facts: Facts) -> tuple[Any, Any, bool]:
-    """Return our figure, the report's, and whether they agree; of a curve, where they are furthest apart."""
+    """Our figure, the report's, and whether they agree; of a curve, where they are furthest apart."""
     ours, expected = _value(claim, facts), claim.expected
     if isinstance(expected, list):
         ours, expected = max(zip(ours, expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
@@ -126,10 +134,10 @@ def _compared(claim: Claim, facts: Facts) -> tuple[Any, Any, bool]:
     return ours, expected, ours <= expected if claim.at_most else abs(ours - expected) <= claim.tolerance
 
 
-def _ordered(claim: Claim, facts: list[Facts]) -> tuple[str, str, bool]:
-    """Return our order and the report's, best first, and whether they are the same."""
+def _ordered(claim: Claim, facts: list[Facts], better: Better) -> tuple[str, str, bool]:
+    """Our order and the report's, best first, and whether they are the same."""
     values = [_value(claim, each) for each in facts]
-    sign = 1 if claim.better == "lower" else -1
+    sign = 1 if better == "lower" else -1
     words = [value for value in values if isinstance(value, str)]
     order = [] if words else sorted(range(len(values)), key=lambda i: sign * values[i])
     ours = ", ".join(f"{claim.runs[i]} ({values[i]:.2f})" for i in order) or words[0]

@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from regen.report.columns import Column
 
-def markdown(table: pd.DataFrame, headings: Mapping[str, str]) -> str:
-    """Return the columns that `headings` names as a Markdown table of short numbers."""
-    cells = table[list(headings)].map(cell)
-    return str(cells.to_markdown(index=False, headers=list(headings.values()), disable_numparse=True))
+
+def markdown(data: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """Markdown table of those `columns` that are not hidden."""
+    shown = [column for column in columns if not column.hidden]
+    rows = [[_text(row, column) for column in shown] for row in data.to_dict("records")]
+    table = pd.DataFrame(rows, columns=[column.key for column in shown], dtype=object)
+    titles = [column.title for column in shown]
+    return str(table.to_markdown(index=False, headers=titles, disable_numparse=True))
+
+
+def _text(row: Mapping[Any, Any], column: Column) -> str:
+    deviations = (row.get(name) for name in (f"{column.key}_deviation", column.deviation))
+    deviation = next((value for value in deviations if not pd.isna(value)), None)
+    return spread(row[column.key], deviation, column.digits)
+
+
+def spread(mean: object, deviation: object, digits: int | None) -> str:
+    """`1.234 ± 0.056`; the mean alone where there is no deviation, nothing where there is no mean.
+
+    `digits` are those after the point; None: as many as in any other `cell`.
+    """
+    parts = [mean, deviation] if _is_number(mean) and _is_number(deviation) else [mean]
+    return " ± ".join(
+        f"{part:.{digits}f}" if digits is not None and _is_number(part) else cell(part) for part in parts
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not pd.isna(value)
 
 
 def cell(value: object) -> str:
-    """Return a cell's text: numbers to about three digits, nothing where there is no value."""
+    """Text of a cell: numbers to about three digits, nothing where there is no value."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -27,12 +54,3 @@ def cell(value: object) -> str:
     if value == round(value) or abs(value) >= 1000:
         return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
-
-
-def spread(mean: object, deviation: object, digits: int) -> str:
-    """Return `1.234 ± 0.056`; the mean alone where there is no deviation, nothing where there is no mean."""
-    if not isinstance(mean, int | float) or pd.isna(mean):
-        return "" if mean is None or not isinstance(mean, str) else mean
-    if not isinstance(deviation, int | float) or pd.isna(deviation):
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ± {deviation:.{digits}f}"

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from regen.report.markdown import markdown
+from regen.report.chapter import Chapter, Table
+from regen.report.claims import COLUMNS
 
-CLAIM_HEADINGS = {
-    "claim": "claim",
-    "what": "what",
-    "report": "report",
-    "ours": "ours",
-    "tolerance": "±",
-    "verdict": "verdict",
-}
 PAGE = """\
 <!-- written by stages/write_report.py: change params.yaml or the code, not this page -->
 # Results of the last run
@@ -41,25 +34,25 @@ compared at the epoch where the two are furthest apart. The claims on the Dirac 
 """
 
 
-def claims_markdown(table: pd.DataFrame) -> str:
-    """Return the table of claims for readers, with the digits that its verdicts turn on."""
-    fine = [bool(tolerance and tolerance < 0.1) for tolerance in table["tolerance"]]
-    shown = table.copy()
+def claims_table(judged: pd.DataFrame) -> Table:
+    """Table of claims and verdicts, shown with the digits that its verdicts turn on."""
+    fine = [bool(tolerance and tolerance < 0.1) for tolerance in judged["tolerance"]]
+    shown = judged.copy()
     for name in ("report", "ours"):
-        pairs = zip(table[name], fine, strict=True)
+        pairs = zip(judged[name], fine, strict=True)
         shown[name] = pd.Series([_fine(value) if small else value for value, small in pairs], dtype=object)
-    return markdown(shown, CLAIM_HEADINGS)
+    return Table.of("claims", judged, COLUMNS, shown)
 
 
 def _fine(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else value
 
 
-def page(seed: int, copies: Collection[str], sections: list[str], claims: pd.DataFrame) -> str:
-    """Return the page, from its sections and the table of claims; `copies` are data sets of other bytes."""
+def page(seed: int, copies: Collection[str], chapters: Iterable[Chapter], claims: Table) -> str:
+    """Page of these chapters and the table of claims; `copies` are data sets of other bytes."""
     return PAGE.format(
         seed=seed,
         copies=COPIES.format(names=", ".join(sorted(copies))) if copies else "",
-        sections="\n".join(sections),
-        claims="" if claims.empty else CLAIMS.format(table=claims_markdown(claims)),
+        sections="\n".join(chapter.section for chapter in chapters),
+        claims="" if claims.data.empty else CLAIMS.format(table=claims.text),
     )
