@@ -27,11 +27,11 @@ class Theory(Section):
         description="dimensions of x per latent dimension, where x grows with z"
     )
     problems: Annotated[int, Field(ge=1, le=1000)] = Field(
-        description="random models with one observation each, whose median error is reported"
+        description="random models, one observation each, whose median error is reported"
     )
     repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates per p(x)")
     proposal_shift: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="offset of the importance sampler along each axis, in standard deviations of the posterior"
+        description="offset of the importance sampler along each axis, in posterior standard deviations"
     )
     proposal_spread: Annotated[float, Field(gt=1, le=10)] = Field(
         description="width of the importance sampler relative to the posterior"

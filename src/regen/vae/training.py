@@ -1,4 +1,4 @@
-"""What training a VAE means: the learner that the loop drives, and what it trains on."""
+"""Training of a VAE: the learner used by the training loop, and its metrics."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ SNAPSHOT_IMAGES = 64
 
 
 class VaeLearner:
-    """Adam on the negative ELBO, and the validation bound after each epoch."""
+    """Adam on the negative ELBO, with the bound on validation images after each epoch."""
 
     terms: tuple[str, ...] = ("negative_elbo", "reconstruction", "kl")
 
     def __init__(self, vae: VAE, run: VaeRun, valid: Tensor, autocast: torch.autocast) -> None:
         self.vae = vae
-        generator = torch.Generator().manual_seed(0)  # the codes of what is shown, alike in all runs
+        generator = torch.Generator().manual_seed(0)  # the same codes are shown in all runs
         self.codes = torch.randn(SNAPSHOT_IMAGES, vae.latent, generator=generator).to(valid.device)
         self.optimizer = on_grid(Adam(vae.parameters(), lr=run.learning_rate, fused=True), vae)
         self.valid = valid
         self.autocast = autocast
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return the model and the optimiser."""
+        """State of the model and the optimiser."""
         return {"vae": self.vae, "optimizer": self.optimizer}
 
     def step(self, batch: Tensor) -> Tensor:
-        """Take one step on `batch` (N, D) uint8; return the terms' means (3,) in nats an image."""
+        """Take one step on `batch` (N, D) uint8; return the means of the terms, (3,) nats per image."""
         self.optimizer.zero_grad()
         with self.autocast:
             terms = mean_terms(elbo(self.vae, scale(batch)))
@@ -46,13 +46,13 @@ class VaeLearner:
         return terms.detach()
 
     def evaluate(self) -> dict[str, float]:
-        """Return the validation images' terms, in nats an image."""
+        """Terms of the bound on the validation images, in nats per image."""
         means = evaluate(self.vae, self.valid)
         return {f"valid_{name}": float(mean) for name, mean in zip(self.terms, means, strict=True)}
 
     @torch.no_grad()
     def snapshot(self) -> Tensor:
-        """Return the means of p(x|z) for the same z at every epoch, as images (N, C, H, W) uint8."""
+        """Means of p(x|z) for the same z at every epoch, as images (N, C, H, W) uint8."""
         training = self.vae.training
         self.vae.eval()
         means = self.vae.decode(self.codes).sigmoid()
@@ -61,14 +61,14 @@ class VaeLearner:
 
 
 def mean_terms(bound: Elbo) -> Tensor:
-    """Return the means of -ELBO, reconstruction error and KL, (3,) nats an image."""
+    """Means of -ELBO, reconstruction error and KL, (3,) nats per image."""
     log_likelihood, kl = torch.stack([bound.log_likelihood, bound.kl]).mean(-1)
     return torch.stack([kl - log_likelihood, -log_likelihood, kl])
 
 
 @torch.no_grad()
 def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
-    """Return the terms of `mean_terms` over all of `pixels` (N, D) uint8, one sample of z an image."""
+    """Terms of `mean_terms` over all `pixels` (N, D) uint8, with one sample of z per image."""
     training = vae.training
     vae.eval()
     batches = pixels.split(EVALUATION_BATCH)
@@ -78,12 +78,12 @@ def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
 
 
 def summary(vae: VAE, history: pd.DataFrame) -> dict[str, float | int | str]:
-    """Return the metrics of a finished run: its last epoch's terms and its size.
+    """Metrics of a finished run: the terms after the last epoch, and the number of parameters.
 
-    `history` has a row for each seed and epoch. Of several seeds the terms are means, and their standard
-    deviations stand beside them.
+    `history` has one row per seed and epoch. With several seeds the terms are means, and their standard
+    deviations are included.
     """
-    last = history.groupby("seed").tail(1).set_index("seed")  # last() would pass over what is not a number
+    last = history.groupby("seed").tail(1).set_index("seed")  # last() would skip NaN
     terms = [str(name) for name in last.columns if name != "epoch"]
     scores = {name: metric(float(last[name].mean(skipna=False))) for name in terms}
     if len(last) > 1:
