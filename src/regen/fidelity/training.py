@@ -1,4 +1,4 @@
-"""What training the classifier means: the learner that the loop drives, and what comes of it."""
+"""Training of the classifier: the learner used by the training loop, and its metrics."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from regen.training.loop import Fitted, Stateful
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 CROP = 4
-"""Pixels by which a random crop may be off; at the edges the image is mirrored."""
+"""Largest offset of a random crop in pixels; the image is padded by reflection."""
 
 
 def check_labels(images: Images, what: str) -> int:
-    """Return how many classes there are.
+    """Count the classes.
 
     Raises:
-        InputError: there are no labels, or one class only; the message starts with `what`.
+        InputError: there are no labels, or only one class; the message starts with `what`.
     """
     if images.labels is None:
         raise InputError(f"{what}: has no labels, which a classifier needs; name a labelled data set")
@@ -33,14 +33,14 @@ def check_labels(images: Images, what: str) -> int:
 
 
 def on_device(images: Images, device: torch.device) -> Images:
-    """Return `images` with pixels and labels on `device`."""
+    """Move pixels and labels to `device`."""
     return Images(images.pixels.to(device), None if images.labels is None else images.labels.to(device))
 
 
 class ClassifierLearner:
-    """SGD with Nesterov momentum on the cross entropy, one cycle of the step size, accuracy after each epoch.
+    """SGD with Nesterov momentum on cross entropy, one-cycle schedule, validation accuracy after each epoch.
 
-    The loop hands it indices into `train` and not images, so that each image keeps its label.
+    Batches are indices into `train` rather than images, so that each image keeps its label.
     """
 
     terms: tuple[str, ...] = ("loss", "accuracy")
@@ -66,11 +66,11 @@ class ClassifierLearner:
 
     @property
     def rows(self) -> Tensor:
-        """What the loop trains on: the index (N,) of each training image."""
+        """Data for the loop: the index (N,) of each training image."""
         return torch.arange(len(self.train.pixels), device=self.train.pixels.device)
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return the network, the optimiser and where in its cycle the step size is."""
+        """State of the network, the optimiser and the schedule."""
         return {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
 
     def step(self, batch: Tensor) -> Tensor:
@@ -88,16 +88,16 @@ class ClassifierLearner:
         return torch.stack([loss.detach(), cast(logits.argmax(1) == labels).mean()])
 
     def evaluate(self) -> dict[str, float]:
-        """Return the share of validation images that are classified rightly; nothing where there are none."""
+        """Measure the validation accuracy; empty without validation images."""
         return {} if self.valid is None else {"valid_accuracy": accuracy(self.network, self.valid)}
 
     def snapshot(self) -> Tensor:
-        """Return no images: a classifier makes none."""
+        """No samples: a classifier does not generate images."""
         return self.train.pixels[:0]
 
 
 def augmented(pixels: Tensor) -> Tensor:
-    """Return `pixels` (N, C, H, W), each image shifted by up to CROP pixels and mirrored half of the time."""
+    """Shift each image of `pixels` (N, C, H, W) by up to CROP pixels and flip it with probability 1/2."""
     count, _, height, width = pixels.shape
     device = pixels.device
     padded = F.pad(cast(pixels), [CROP] * 4, mode="reflect").to(pixels.dtype)
@@ -112,7 +112,7 @@ def augmented(pixels: Tensor) -> Tensor:
 def summary(
     network: ClassifierNet, dataset: Dataset, test: Images, fitted: Fitted
 ) -> dict[str, float | int | str]:
-    """Return the metrics of the trained classifier; `test` is what its accuracy is measured on."""
+    """Metrics of the trained classifier, with its accuracy on `test`."""
     last = {name: metric(value) for name, value in fitted.history[-1].items() if name != "epoch"}
     return {
         "data": dataset.name,

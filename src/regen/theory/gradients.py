@@ -92,7 +92,7 @@ def estimate(f: Callable[[Tensor], Tensor], q: DiagonalGaussian, noise: Tensor) 
 def finite_difference(
     f: Callable[[Tensor], Tensor], q: DiagonalGaussian, noise: Tensor, direction: Tensor
 ) -> Tensor:
-    """Slopes of mean f(mu + sigma * noise) along `direction` (2, D) by finite differences, same noise: (2,)."""
+    """Slopes of mean f(mu + sigma * noise) along `direction` (2, D), by finite differences: (2,)."""
     slopes = []
     for axis in torch.eye(2, dtype=noise.dtype):
         mu, logvar = STEP * axis[:, None] * direction
@@ -145,8 +145,8 @@ def gradient_table(settings: Theory, seed: int) -> pd.DataFrame:
     """Table with one row per function, dimension and parameter.
 
     `finite_difference_error` is the error of the reparameterised slope along a random direction of length 1,
-    on the same noise, rounded up to a power of ten. `standard_errors_*` is the distance of an estimator's mean
-    from the closed form. `variance_*` is the variance of a single draw's gradient, averaged over the
+    on the same noise, rounded up to a power of ten. `standard_errors_*` is the distance of an estimator's
+    mean from the closed form. `variance_*` is the variance of a single draw's gradient, averaged over the
     coordinates, and `ratio_*` the same relative to the reparameterised estimator.
     """
     rows = [

@@ -67,7 +67,7 @@ def summary(tables: Measurements) -> Metrics:
 
 
 def kl_summary(kl: pd.DataFrame) -> Metrics:
-    """Divergences of the course report's two cases in nats, and the largest difference from the closed form."""
+    """Divergences of the course report's cases in nats, and the largest difference from the closed form."""
     off = (kl["monte_carlo"] - kl["closed_form"]).abs() / kl["standard_error"]
     ways = kl[["room", "quadrature"]].sub(kl["closed_form"], axis=0).abs().max(axis=1)
     return {
