@@ -1,4 +1,4 @@
-"""Invertible maps with their log-determinants, for flows and for VAE posteriors alike.
+"""Invertible maps with their log-determinants, for flows and VAE posteriors.
 
 Every map takes `forward(x) -> (y, ladj)`, with ladj = log|det dy/dx| in nats, and `inverse(y) -> x`.
 
@@ -19,34 +19,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BISECTIONS = 60
-"""Halvings of the bracket in a planar map's inverse: as many as float64 can tell apart where |w.u| < 100."""
+"""Bisection steps of a planar map's inverse: enough for float64 precision where |w.u| < 100."""
 
 
 class Mapped(NamedTuple):
-    """What a map gives: `y` (..., d) and `ladj` (...), the log of its change of volume, in nats."""
+    """Output of a map: `y` (..., d) and `ladj` (...), its log-determinant in nats."""
 
     y: Tensor
     ladj: Tensor
 
 
 class Bijection(Protocol):
-    """An invertible map of R^d, or of a part of it."""
+    """An invertible map of R^d or a subset of it."""
 
     def forward(self, x: Tensor) -> Mapped:
-        """Map `x` (..., d) and give the log-determinant of the Jacobian."""
+        """Map `x` (..., d) and compute the log-determinant of the Jacobian."""
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Return the x (..., d) that `forward` maps to `y`."""
+        """Compute the x (..., d) that `forward` maps to `y`."""
 
 
 @dataclass(frozen=True)
 class Composition:
-    """The maps one after another: their log-determinants add up."""
+    """A composition of maps; their log-determinants add up."""
 
     maps: Sequence[Bijection]
 
     def forward(self, x: Tensor) -> Mapped:
-        """Apply the first map first."""
+        """Apply the maps in order."""
         ladj = x.new_zeros(x.shape[:-1])
         for each in self.maps:
             x, change = each.forward(x)
@@ -54,30 +54,32 @@ class Composition:
         return Mapped(x, ladj)
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Undo the last map first."""
+        """Apply the inverses in reverse order."""
         for each in reversed(self.maps):
             y = each.inverse(y)
         return y
 
 
 def invertible(u: Tensor, w: Tensor, dim: int) -> Tensor:
-    """Return u, moved along w to where w.u = -1 + log(1 + exp(w.u)) > -1 if w.u < -1 (appendix A.1).
+    """Move u along w so that w.u becomes -1 + log(1 + exp(w.u)) > -1, if w.u < -1 (appendix A.1).
 
-    Only then is z + u tanh(w.z + b) invertible. `u`, `w` (..., d, ...), coordinates along `dim` -> the same
-    shape; any other u stays as it is.
+    z + u tanh(w.z + b) is invertible only if w.u > -1. `u`, `w` (..., d, ...), with coordinates along `dim`,
+    -> the same shape. Any other u is returned unchanged.
     """
     wu = (w * u).sum(dim, keepdim=True)
     corrected = wu < -1
-    w2 = torch.where(corrected, w.square().sum(dim, keepdim=True), 1)  # never 0, nor are its gradients then
+    w2 = torch.where(
+        corrected, w.square().sum(dim, keepdim=True), 1
+    )  # never 0, so that gradients stay finite
     return torch.where(corrected, u + (F.softplus(wu) - 1 - wu) / w2 * w, u)
 
 
 @dataclass(frozen=True)
 class Planar:
-    """z + u tanh(w.z + b), with `u`, `w` (..., d) and `b` (...), against which z (..., d) is broadcast.
+    """z + u tanh(w.z + b), with `u`, `w` (..., d) and `b` (...), broadcast against z (..., d).
 
     Raises:
-        ValueError: the shapes of u, w and b do not fit together.
+        ValueError: the shapes of u, w and b do not match.
     """
 
     u: Tensor
@@ -98,9 +100,9 @@ class Planar:
 
     @torch.no_grad()
     def inverse(self, y: Tensor) -> Tensor:
-        """Return z by bisection along w: a = w.z + b solves a + w.u tanh(a) = w.y + b, whose left side rises.
+        """Solve for z by bisection along w: a = w.z + b satisfies a + w.u tanh(a) = w.y + b, increasing in a.
 
-        Without a gradient. Exact to rounding where w.u is clearly above -1, where the map has a slope.
+        Not differentiable. Exact up to rounding unless w.u is close to -1, where the slope vanishes.
         """
         u = invertible(self.u, self.w, dim=-1)
         wu = (self.w * u).sum(-1)
@@ -120,13 +122,13 @@ def _dot(w: Tensor, z: Tensor, name: str) -> Tensor:
 
 
 class AffineCoupling(nn.Module):
-    """Entries that `mask` keeps set scale and shift of the others: y = x exp(s) + t, s within (-1, 1).
+    """Affine coupling: entries kept by `mask` determine y = x exp(s) + t of the others, s in (-1, 1).
 
-    `mask` (d,) bool, True where kept. `network` maps the kept entries to (raw s, t) of the others,
-    s = tanh(raw s): n kept -> 2 (d - n).
+    `mask` (d,) bool is True where entries are kept. `network` maps the n kept entries to the 2 (d - n) values
+    (raw s, t) of the others, with s = tanh(raw s).
 
     Raises:
-        ValueError: the mask is not of booleans, keeps all or nothing, or does not fit data or network.
+        ValueError: the mask is not boolean, keeps all or none, or does not match the data or the network.
     """
 
     kept: Tensor
@@ -149,7 +151,7 @@ class AffineCoupling(nn.Module):
         return Mapped(x.index_copy(-1, self.changed, moved), log_scale.sum(-1))
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Undo shift and scale, from the entries that are the same on both sides."""
+        """Undo shift and scale, computed from the kept entries."""
         log_scale, shift = self._conditioned(y)
         return y.index_copy(-1, self.changed, (y[..., self.changed] - shift) * (-log_scale).exp())
 
@@ -169,7 +171,7 @@ class AffineCoupling(nn.Module):
 
 @dataclass(frozen=True)
 class Logit:
-    """x in [0, 1] -> log(p / (1 - p)), p = alpha/2 + (1 - alpha) x, elementwise: onto nearly all of R.
+    """x in [0, 1] -> log(p / (1 - p)), p = alpha/2 + (1 - alpha) x, elementwise.
 
     Raises:
         ValueError: alpha is not between 0 and 1.
@@ -188,19 +190,20 @@ class Logit:
         return Mapped(log_p - log_q, ladj)
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Return x, within [0, 1] up to alpha."""
+        """Compute x, which is in [0, 1] up to alpha."""
         return (y.sigmoid() - self.alpha / 2) / (1 - self.alpha)
 
 
 def dequantise(pixels: Tensor, noise: Tensor) -> Mapped:
-    """Return (x + noise) / 256 and its ladj, for `pixels` x (..., d) uint8 and uniform `noise` in [0, 1).
+    """Dequantise `pixels` x (..., d) uint8 to (x + noise) / 256, with uniform `noise` in [0, 1).
 
-    The density of the result, averaged over the noise, bounds the probability of x from below.
+    Returns the result with its ladj. The mean over the noise of its log-density, with ladj, is a lower bound
+    of log P(x).
     """
     ladj = noise.new_full(pixels.shape[:-1], -pixels.shape[-1] * math.log(256))
     return Mapped((pixels + noise) / 256, ladj)
 
 
 def quantise(x: Tensor) -> Tensor:
-    """Return the uint8 pixels of which `x` (..., d) in [0, 1) is a dequantisation."""
+    """Quantise `x` (..., d) in [0, 1) to uint8 pixels, the inverse of dequantisation."""
     return (x * 256).floor().clamp(0, 255).to(torch.uint8)

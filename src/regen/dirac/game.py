@@ -1,23 +1,25 @@
-"""The game: its configurations, its update, and all runs played side by side.
+"""The game: its configurations, its update, and a simulation of all runs side by side.
 
-The real distribution is the point 0, the generator a point theta, the critic C(x) = psi0 x + psi1, the metric
+The real distribution is the point 0, the generator a point theta, the critic C(x) = psi0 x + psi1. The metric
+is
 
     jsd:  (log sigmoid(C(0)) + log sigmoid(-C(theta)) + log 4) / 2
     w1:   C(0) - C(theta)
 
-An iteration is one step of the critic, up the metric minus the penalty, then one of the generator, down the
-same metric, against the critic just updated. The penalty on the critic's slope is
+An iteration is an ascent step of the critic on the metric minus the penalty, then a descent step of the
+generator on the metric, against the updated critic. The penalty on the critic's slope is
 
     r1:   c |dC/dx|^2 at the real point
     gp:   c (|dC/dx| - 1)^2 at a random point between real and fake
 
-Of a linear critic dC/dx is psi0 wherever that point lies: nothing random is left in either penalty.
+For a linear critic dC/dx = psi0 at every point, so neither penalty is random.
 
-Where is the update zero? The generator rests only if psi0 = 0; the critic then only if theta = 0 and, for
-jsd, sigmoid(-psi1) = sigmoid(psi1), so psi1 = 0. The equilibrium set is the point 0 for jsd, and for w1, in
-which psi1 cancels and never moves, the line psi0 = theta = 0. R1 keeps both. GP leaves none: it pushes psi0
-away from 0 towards +-1, and only the derivative 0 that autograd gives |psi0| at its kink holds the game at 0.
-Distances are measured to the same sets for GP too: there the generator would have learnt its target.
+Equilibria: the generator's update vanishes only if psi0 = 0; then the critic's vanishes only if theta = 0
+and, for jsd, sigmoid(-psi1) = sigmoid(psi1), that is psi1 = 0. The equilibrium set is thus the point 0 for
+jsd. For w1, where psi1 cancels and never changes, it is the line psi0 = theta = 0. R1 preserves both. GP has
+no equilibrium: it pushes psi0 away from 0 towards +-1, and only autograd's derivative 0 of |psi0| at its kink
+keeps the game at 0. Distances are measured to the same sets for GP, since the generator matches its target
+there.
 
 References:
     Which Training Methods for GANs do actually Converge? Mescheder, Geiger, Nowozin, 2018, section 2.
@@ -40,7 +42,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Configuration:
-    """One way to train: a metric, a penalty with its coefficient, and whether theta is averaged too."""
+    """A configuration: metric, penalty with its coefficient, and whether theta is averaged."""
 
     name: str
     metric: Literal["jsd", "w1"]
@@ -48,21 +50,21 @@ class Configuration:
     coefficient: float
     """The penalty's weight c; 0 without a penalty."""
     ema: float | None
-    """Decay of the average of theta; None where the run keeps none."""
+    """Decay of the average of theta; None without an average."""
 
 
 @dataclass(frozen=True)
 class Trajectories:
-    """What was played, start included: four arrays of shape (runs, seeds, iterations + 1)."""
+    """Trajectories including the start: four arrays of shape (runs, seeds, iterations + 1)."""
 
     psi0: Array
     psi1: Array
     theta: Array
     theta_ema: Array
-    """The average of theta; theta itself in runs that keep none."""
+    """The average of theta; theta itself in runs without an average."""
 
     def to_tensors(self) -> dict[str, torch.Tensor]:
-        """Return the arrays as float32 tensors, half the size; what exceeds float32 becomes infinite."""
+        """Convert the arrays to float32 tensors, to halve the size; overflow gives infinity."""
         with np.errstate(over="ignore"):
             return {
                 f.name: torch.from_numpy(getattr(self, f.name).astype(np.float32, "C")) for f in fields(self)
@@ -70,16 +72,16 @@ class Trajectories:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Self:
-        """Return the trajectories that `to_tensors` gave away, to float32 precision."""
+        """Restore trajectories from `to_tensors`, in float32 precision."""
         return cls(**{f.name: tensors[f.name].double().numpy() for f in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The numbers in which configurations differ, each of shape (runs, 1).
+    """Coefficients of the update by configuration, each of shape (runs, 1).
 
-    Both metrics pull on theta with psi0 times a weight: sigmoid(C(theta)) / 2 for jsd, 1 for w1. Written as
-    `base + gain tanh(C(theta) / 2)`, which never overflows, it is one formula for both.
+    The gradient of both metrics in theta is psi0 times a weight: sigmoid(C(theta)) / 2 for jsd, 1 for w1.
+    Both are written as `base + gain tanh(C(theta) / 2)`, which never overflows.
     """
 
     rate: float
@@ -87,15 +89,15 @@ class Rules:
     base: Array
     gain: Array
     shrink: Array
-    """Share of psi0 that a penalty takes away at each step: 2 rate c."""
+    """Fraction by which a penalty shrinks psi0 at each step: 2 rate c."""
     push: Array
-    """By how much GP drives psi0 from 0 at each step: 2 rate c."""
+    """Amount by which GP moves psi0 away from 0 at each step: 2 rate c."""
     decay: Array
-    """Decay of the average of theta; 0, which makes it theta itself, without one."""
+    """Decay of the average of theta; 0 without an average, which makes it theta itself."""
 
 
 def configurations(settings: Dirac) -> list[Configuration]:
-    """Return all runs: each metric with no penalty, R1 and GP by coefficient; then again with an average."""
+    """List all runs: each metric with no penalty, R1 and GP by coefficient; then all with an average."""
     penalties: list[tuple[Literal["none", "r1", "gp"], float]] = [("none", 0.0)]
     penalties += [("r1", c) for c in settings.coefficients]
     penalties += [("gp", c) for c in settings.coefficients]
@@ -110,7 +112,7 @@ def configurations(settings: Dirac) -> list[Configuration]:
 
 
 def rules(runs: list[Configuration], rate: float) -> Rules:
-    """Return what `step` needs to know of the runs; `rate` is the step size of both players."""
+    """Stack the coefficients of the runs for `step`; `rate` is the step size of both players."""
 
     def column(values: list[float]) -> Array:
         return np.array(values, dtype=np.float64)[:, None]
@@ -126,35 +128,35 @@ def rules(runs: list[Configuration], rate: float) -> Rules:
 
 
 def draw_starts(settings: Dirac, seed: int) -> Array:
-    """Return the starts (psi0, psi1, theta), shape (3, seeds).
+    """Draw the starts (psi0, psi1, theta), shape (3, seeds).
 
-    Each start has a generator of its own, so that more seeds leave the first ones as they were.
+    Each start has its own generator, so that adding seeds does not change the first ones.
     """
     draws = [np.random.default_rng([seed, start]).standard_normal(3) for start in range(settings.seeds)]
     return settings.start_scale * np.stack(draws, axis=1)
 
 
 def step_critic(psi0: Array, psi1: Array, theta: Array, game: Rules) -> tuple[Array, Array]:
-    """Return (psi0, psi1) after one gradient step up the metric minus the penalty; all (runs, seeds)."""
+    """Compute (psi0, psi1) after an ascent step on the metric minus the penalty; all (runs, seeds)."""
     fake = np.tanh((psi0 * theta + psi1) / 2)
     slope = (
         game.push * np.sign(psi0) - game.shrink * psi0 - game.rate * (game.base + game.gain * fake) * theta
     )
-    # sigmoid(-psi1) - sigmoid(C(theta)), halved, as tanh: exact near 0, where the sigmoids would cancel
+    # half of sigmoid(-psi1) - sigmoid(C(theta)) by tanh, which avoids cancellation near 0
     offset = -game.rate * game.gain * (np.tanh(psi1 / 2) + fake)
     return psi0 + slope, psi1 + offset
 
 
 def step_generator(psi0: Array, psi1: Array, theta: Array, game: Rules) -> Array:
-    """Return theta after one gradient step down the metric; all (runs, seeds)."""
+    """Compute theta after a descent step on the metric; all (runs, seeds)."""
     fake = np.tanh((psi0 * theta + psi1) / 2)
     return theta + game.rate * (game.base + game.gain * fake) * psi0
 
 
 def play(settings: Dirac, seed: int) -> Trajectories:
-    """Play all of `configurations(settings)` at once, each from the same starts, to compare like with like.
+    """Play all `configurations(settings)` at once, from the same starts, which makes them comparable.
 
-    A game that runs off to infinity is played on to the end, and ends as inf or NaN without a warning.
+    A game that diverges is continued to the end and yields inf or NaN without a warning.
     """
     return play_runs(configurations(settings), draw_starts(settings, seed), settings)
 

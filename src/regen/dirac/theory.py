@@ -1,4 +1,4 @@
-"""The theory of the game: how its update, linearised at the equilibrium, moves small deviations.
+"""Theory of the game: its update, linearised at the equilibrium.
 
 Near an equilibrium an iteration multiplies the deviation (psi0, psi1, theta) by the Jacobian J = G K, K the
 critic's step and G the generator's after it. With h the step size, c the penalty's coefficient and m the
@@ -9,17 +9,17 @@ strength of the players' pull on each other (sigmoid(0) / 2 = 1/4 for jsd, 1 for
         [   0        0       1 ]          [hm   0   1]
 
 (1 - h/4 becomes 1 for w1). The spectral radius of J, the largest |eigenvalue|, decides: below 1 the
-equilibrium attracts at the rate log(radius) an iteration, above 1 it repels, at 1 the linear part neither
-attracts nor repels and terms of higher order have the last word.
+equilibrium attracts, at the rate log(radius) per iteration; above 1 it repels; at 1 the linear part does
+neither, and terms of higher order decide.
 
 - Without a penalty the (psi0, theta) block has determinant 1 and trace 2 - h^2 m^2: two conjugate eigenvalues
-  of modulus exactly 1 as long as h m < 2. The alternating step turns without spiralling. For w1 this is all
-  there is: the game is linear and circles for ever. For jsd the curvature adds a pull so weak that it is
-  algebraic: the distance falls like 1/sqrt(iterations), by one or two percent in 5000.
-- R1 shrinks psi0: the determinant becomes 1 - 2hc, the radius sqrt(1 - 2hc) as long as the eigenvalues are
-  complex.
-- For w1 the equilibria fill the line psi0 = theta = 0. Along it, in psi1, nothing ever moves: that eigenvalue
-  is exactly 1, says nothing about whether the line attracts, and is left out.
+  of modulus exactly 1 as long as h m < 2. The alternating step rotates without spiralling. The w1 game is
+  linear, so it circles forever. For jsd the curvature adds a weak attraction, which is only algebraic: the
+  distance falls like 1/sqrt(iterations), by one or two percent in 5000.
+- R1 shrinks psi0: the determinant becomes 1 - 2hc, and the radius sqrt(1 - 2hc) as long as the eigenvalues
+  are complex.
+- For w1 the equilibria fill the line psi0 = theta = 0. psi1 never changes along it: that eigenvalue is
+  exactly 1, does not affect whether the line attracts, and is left out.
 - GP has no equilibrium to linearise at. Its penalty has a kink at psi0 = 0, where autograd's convention of
   derivative 0 makes the update vanish; at any other psi0, however small, it adds 2hc away from 0. Rounding
   the kink off, |psi0| -> sqrt(psi0^2 + eps^2), gives an eigenvalue of about 1 + 2hc/eps, which grows without
@@ -42,7 +42,7 @@ from regen.artifacts import rounded
 from regen.dirac.game import Array, Configuration
 
 ONE = 1e-9
-"""A radius this near to 1 counts as 1: eigenvalues of these 3 x 3 matrices are rounded at 1e-15."""
+"""Tolerance for a radius of 1: eigenvalues of these 3 x 3 matrices have errors of about 1e-15."""
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,27 @@ class Linearisation:
     """The linearised update of one configuration at its equilibrium."""
 
     eigenvalues: tuple[complex, ...]
-    """Largest modulus first; none for GP, at whose kink there is no derivative."""
+    """Sorted by modulus, largest first; empty for GP, which has no derivative at its kink."""
     spectral_radius: float
     """Infinite for GP."""
     at: str
-    """What was linearised, in words."""
+    """Description of what was linearised."""
 
     @property
     def word(self) -> str:
-        """The radius against 1, and what it means."""
+        """Conclusion from comparing the radius with 1."""
         if abs(self.spectral_radius - 1) <= ONE:
             return "= 1: neutral"
         return "< 1: attracts" if self.spectral_radius < 1 else "> 1: repels"
 
 
 def jacobian(run: Configuration, rate: float) -> Array:
-    """Return d(psi0', psi1', theta') / d(psi0, psi1, theta) of an iteration at 0, shape (3, 3).
+    """Jacobian d(psi0', psi1', theta') / d(psi0, psi1, theta) of an iteration at 0, shape (3, 3).
 
     `rate` is both players' step size.
 
     Raises:
-        ValueError: the penalty is GP, which has no derivative there.
+        ValueError: the penalty is GP, which is not differentiable there.
     """
     if run.penalty == "gp":
         raise ValueError(f"{run.name}: the gradient penalty has no derivative at psi0 = 0")
@@ -83,7 +83,7 @@ def jacobian(run: Configuration, rate: float) -> Array:
 
 
 def linearise(run: Configuration, rate: float) -> Linearisation:
-    """Return the eigenvalues that decide whether the equilibrium set of `run` attracts."""
+    """Eigenvalues that decide whether the equilibrium set of `run` attracts."""
     if run.penalty == "gp":
         return Linearisation((), float("inf"), "kink at psi0 = 0, no derivative")
     update, at = jacobian(run, rate), "point 0"
@@ -94,7 +94,7 @@ def linearise(run: Configuration, rate: float) -> Linearisation:
 
 
 def eigenvalues_text(linearisation: Linearisation) -> str:
-    """Return the eigenvalues as text, conjugate pairs as one: `0.9949 +- 0.0998i, 0.975`."""
+    """Format eigenvalues, with conjugate pairs as one: `0.9949 +- 0.0998i, 0.975`."""
     texts = []
     for value in linearisation.eigenvalues:
         if value.imag == 0:

@@ -1,30 +1,30 @@
-"""What became of a game, read off its trajectory by one rule.
+"""Verdict on a game, derived from its trajectory by a single rule.
 
-The distance of (psi0, psi1, theta) to the equilibrium set swings as the players circle, so the rule looks at
+The distance of (psi0, psi1, theta) to the equilibrium set oscillates as the players circle, so the rule uses
 its envelope: the run is cut into WINDOWS equal windows, and the largest distance in each is kept. With the
-course's settings a window of 250 iterations sees at least two swings. The *rate* is the slope of the
+course's settings a window of 250 iterations covers at least two oscillations. The *rate* is the slope of the
 logarithm of the envelope, by least squares over the windows of the run's last quarter, per 1000 iterations:
-early windows hold the approach to whatever the game settles on, and are left out. Then
+early windows cover the transient and are left out. Then
 
-    diverges            a distance is not finite, or the log envelope rises by more than TREND at that rate
+    diverges            a distance is not finite, or at that rate the log envelope rises by more than TREND
                         over a quarter of the run
     cycles              it neither rises nor falls by more than TREND over a quarter of the run: the game
-                        stays at its distance, however near or far that is
+                        stays at its distance, whatever that is
     converges           it falls, at a rate that makes the distance FOLD times smaller within a run
     converges slowly    it falls, at a lower rate
 
 TREND is a tenth: orbits that have settled move by less than 0.03 in a quarter of the course's 5000
-iterations, under the weaker R1 the distance falls by 1.25, so the rule has room on both sides. FOLD is
-10,000, four digits within a run: an average of decay 0.998, which falls by a factor 22,000 in 5000
-iterations and can fall no faster, still gets there. Both are relative to the run's length, as the reports'
-verdicts were: a run too short to show a trend is not judged to have one.
+iterations, under the weaker R1 the log distance falls by 1.25, so the rule has a margin on both sides. FOLD
+is 10,000, four digits within a run, which an average of decay 0.998 still reaches: it falls by at most a
+factor of 22,000 in 5000 iterations. Both are relative to the run's length, as are the verdicts of the course
+reports: a run too short to show a trend is judged to have none.
 
-A distance FLOOR times the worst is as good as 0: a run that gets there converges, and its rate is that
-of the last windows above the floor. A run that starts there has rate minus infinity.
+A distance below FLOOR times the largest counts as 0: a run that gets there converges, and its rate is that of
+the last windows above the floor. A run that starts there has rate minus infinity.
 
-A configuration's verdict is that of most seeds, the less favourable one of a tie; its numbers are
-medians over all seeds. Where theta is averaged the average gets its own verdict, from its distance to the
-target 0 alone: the critic's parameters are not averaged.
+A configuration's verdict is the most frequent one over its seeds, in a tie the less favourable one; its
+numbers are medians over all seeds. If theta is averaged, the average gets its own verdict, from its distance
+to the target 0 alone, since the critic's parameters are not averaged.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ VERDICTS = ("converges", "converges slowly", "cycles", "diverges")
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one trajectory, or of one configuration's; distances to the equilibrium set."""
+    """Verdict on a trajectory or a configuration, with distances to the equilibrium set."""
 
     verdict: str
     rate: float
@@ -62,37 +62,37 @@ class Judgement:
     worst: float
     """Largest distance of all."""
     agreement: float = 1.0
-    """Share of seeds that have this verdict."""
+    """Share of seeds with this verdict."""
 
 
 def distance(metric: str, psi0: Array, psi1: Array, theta: Array) -> Array:
-    """Return the distance to the equilibrium set at each iteration, infinite where a player is not finite.
+    """Distance to the equilibrium set at each iteration, infinite where a player is not finite.
 
-    All arrays have one shape. The set is the point 0 for jsd and the line psi0 = theta = 0 for w1.
+    All arrays have the same shape. The set is the point 0 for jsd and the line psi0 = theta = 0 for w1.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        across = np.hypot(psi0, theta)  # unlike the root of squares, neither overflows nor underflows
+        across = np.hypot(psi0, theta)  # unlike sqrt(x^2 + y^2), neither overflows nor underflows
         return finite(np.hypot(across, psi1) if metric == "jsd" else across)
 
 
 def finite(distances: Array) -> Array:
-    """Return `distances` with infinity, further than any number, in place of NaN."""
+    """Replace NaN in `distances` by infinity."""
     return np.where(np.isnan(distances), np.inf, distances)
 
 
 def window_starts(iterations: int) -> NDArray[np.int_]:
-    """Return the iteration at which each window begins: WINDOWS of them, fewer in a very short run."""
+    """First iteration of each window: WINDOWS of them, fewer in a very short run."""
     windows = min(WINDOWS, iterations + 1)
     return np.arange(windows) * (iterations + 1) // windows
 
 
 def envelope(distances: Array) -> Array:
-    """Return the largest distance in each window: (..., iterations + 1) -> (..., windows)."""
+    """Largest distance in each window: (..., iterations + 1) -> (..., windows)."""
     return np.maximum.reduceat(distances, window_starts(distances.shape[-1] - 1), axis=-1)
 
 
 def rate_of(windows: Array, iterations: int, floor: float) -> float:
-    """Return the slope of log(envelope) per 1000 iterations over the last quarter that is above `floor`."""
+    """Slope of log(envelope) per 1000 iterations over the last quarter of the windows above `floor`."""
     late = np.flatnonzero(windows > floor)[-max(2, len(windows) // 4 + 1) :]
     if len(late) < 2:
         return -np.inf
@@ -106,12 +106,14 @@ def judge(windows: Array, iterations: int) -> Judgement:
     if not np.isfinite(worst):
         return Judgement("diverges", np.inf, start, final, worst)
     floor = FLOOR * worst
-    rate = round(rate_of(windows, iterations, floor), 6) + 0.0  # a settled orbit's rate is 0, not 1e-16 or -0
+    rate = (
+        round(rate_of(windows, iterations, floor), 6) + 0.0
+    )  # so that a stationary orbit has rate 0, not 1e-16 or -0
     return Judgement(word(rate * iterations / 1000, final <= floor), rate, start, final, worst)
 
 
 def word(change: float, arrived: bool) -> str:
-    """Return the verdict on a finite run: `change` of the log distance a run, or `arrived` at the floor."""
+    """Judge a finite run by the `change` of its log distance per run, or by having `arrived` at the floor."""
     trend = change / 4
     if arrived or change <= -np.log(FOLD):
         return "converges"
@@ -121,7 +123,7 @@ def word(change: float, arrived: bool) -> str:
 
 
 def judge_seeds(distances: Array) -> Judgement:
-    """Return the verdict of most seeds and the medians of their numbers.
+    """Verdict of most seeds, and medians of their numbers.
 
     distances: (seeds, iterations + 1)
     """
@@ -130,16 +132,16 @@ def judge_seeds(distances: Array) -> Judgement:
     votes = Counter(one.verdict for one in each)
     verdict = max(votes, key=lambda vote: (votes[vote], VERDICTS.index(vote)))
     numbers = np.array([(one.rate, one.start, one.final, one.worst) for one in each])
-    # the lower middle one of an even number: a mean of two infinities of opposite sign would be NaN
+    # the lower of two middle values: the mean of infinities of opposite sign would be NaN
     rate, start, final, worst = np.sort(numbers, axis=0)[(len(each) - 1) // 2].tolist()
     return Judgement(verdict, rate, start, final, worst, votes[verdict] / len(each))
 
 
 def judge_runs(runs: list[Configuration], trajectories: Trajectories, rate: float) -> pd.DataFrame:
-    """Return one row a configuration: what it is, what became of it, and the theory beside it.
+    """Table with one row per configuration: its settings, verdicts and theory.
 
-    Cells are empty where a thing does not apply, and words where a number is not finite. The columns that
-    end in `_ema` are those of the average. `rate` is both players' step size.
+    Cells that do not apply are empty; numbers that are not finite are status words. Columns ending in `_ema`
+    are about the average. `rate` is the step size of both players.
     """
     rows = []
     for i, run in enumerate(runs):
@@ -152,7 +154,7 @@ def judge_runs(runs: list[Configuration], trajectories: Trajectories, rate: floa
 
 
 def describe(run: Configuration) -> dict[str, object]:
-    """Return the cells that say what a run is."""
+    """Cells with the settings of a run."""
     return {
         "name": run.name,
         "metric": run.metric,
@@ -163,7 +165,7 @@ def describe(run: Configuration) -> dict[str, object]:
 
 
 def cells(judgement: Judgement | None, suffix: str = "") -> dict[str, object]:
-    """Return a judgement as cells of a table; None gives empty cells."""
+    """Cells of a judgement; empty for None."""
     names = {
         "agreement": "agreement",
         "rate": "rate_per_1000",
@@ -178,7 +180,7 @@ def cells(judgement: Judgement | None, suffix: str = "") -> dict[str, object]:
 
 
 def theory_cells(run: Configuration, rate: float) -> dict[str, object]:
-    """Return what theory says as cells of a table."""
+    """Cells with the theory of a run."""
     theory = linearise(run, rate)
     radius = theory.spectral_radius
     return {
@@ -190,6 +192,6 @@ def theory_cells(run: Configuration, rate: float) -> dict[str, object]:
 
 
 def number_cell(value: float) -> float | str:
-    """Return `value` to 9 digits, or a status word where it is not finite."""
+    """Round `value` to 9 digits, or replace it by a status word if it is not finite."""
     known = artifacts.metric(value)
     return known if isinstance(known, str) else float(f"{known:.9g}")

@@ -1,1 +1,1 @@
-"""Fidelity: how close generated images come to real ones in what a network sees in them."""
+"""Fidelity of generated images: distances to real images in the feature space of a network."""

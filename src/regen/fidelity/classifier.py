@@ -1,4 +1,4 @@
-"""The classifier: a small residual network whose penultimate layer stands in for Inception's features.
+"""A small residual classifier whose penultimate layer replaces Inception's features.
 
 References:
     Deep Residual Learning for Image Recognition (He, Zhang, Ren and Sun, 2016).
@@ -23,14 +23,14 @@ EVALUATION_BATCH = 500
 
 
 class Encoded(NamedTuple):
-    """What the classifier sees in images: `features` (N, D), not negative, and `logits` (N, classes)."""
+    """Outputs of the classifier: non-negative `features` (N, D), and `logits` (N, classes)."""
 
     features: Tensor
     logits: Tensor
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside a 1x1 one, all with batch norm; height and width are halved."""
+    """Two 3x3 convolutions and a 1x1 shortcut, all with batch norm; halves height and width."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[n
 
 
 class ClassifierNet(nn.Module):
-    """Images of `shape` (C, H, W) to `classes`: convolution, residual blocks, mean over the image, linear."""
+    """Classifier of images of `shape` (C, H, W): convolution, residual blocks, spatial mean, linear layer."""
 
     def __init__(self, shape: tuple[int, ...], classes: int, widths: list[int]) -> None:
         super().__init__()
@@ -65,29 +65,29 @@ class ClassifierNet(nn.Module):
         self.head = nn.Linear(widths[-1], classes)
 
     def forward(self, pixels: Tensor) -> Encoded:
-        """Return features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
+        """Compute features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
         features = self.body(plain(cast(pixels)) / 127.5 - 1).mean((2, 3))
         return Encoded(features, self.head(features))
 
 
 def build_classifier(shape: tuple[int, ...], classes: int, widths: list[int]) -> ClassifierNet:
-    """Return a freshly initialised network."""
+    """Initialise a network."""
     return ClassifierNet(shape, classes, widths)
 
 
 def save_classifier(path: Path, network: ClassifierNet, data: str) -> None:
-    """Publish the weights, with what is needed to build the network again."""
+    """Publish the weights, with the architecture as metadata."""
     about = {"data": data, "shape": network.shape, "classes": network.classes, "widths": network.widths}
     write_tensors(path, network.state_dict(), {"classifier": json.dumps(about)})
 
 
 def load_classifier(path: Path) -> ClassifierNet:
-    """Return the network that `save_classifier` saved, in evaluation mode.
+    """Load a network saved by `save_classifier`, in evaluation mode.
 
-    torch's global generator stays as it is.
+    Does not change torch's global generator.
 
     Raises:
-        InputError: the file is absent, damaged, or not a classifier's.
+        InputError: the file is absent, damaged, or not a classifier.
     """
     tensors, about = read_tensors(path)
     try:
@@ -103,7 +103,7 @@ def load_classifier(path: Path) -> ClassifierNet:
 
 @torch.no_grad()
 def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
-    """Return the class (N,) that each of `pixels` (N, C, H, W) uint8 is taken for."""
+    """Predict the classes (N,) of `pixels` (N, C, H, W) uint8."""
     training = network.training
     network.eval()
     classes = [network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)]
@@ -112,17 +112,17 @@ def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
 
 
 def accuracy(network: ClassifierNet, images: Images) -> float:
-    """Return the share of `images` that are classified rightly."""
+    """Accuracy on `images`."""
     return int((predict(network, images.pixels) == labels_of(images)).sum()) / len(images.pixels)
 
 
 def disagreement(network: ClassifierNet, images: Tensor, others: Tensor) -> float:
-    """Return the share of `images` (N, C, H, W) uint8 that are taken for another class than `others`."""
+    """Share of `images` (N, C, H, W) uint8 whose predicted class differs from that of `others`."""
     return int((predict(network, images) != predict(network, others)).sum()) / len(images)
 
 
 def labels_of(images: Images) -> Tensor:
-    """Return the labels (N,) of images that `training.check_labels` has passed."""
+    """Labels (N,) of images that passed `training.check_labels`."""
     if images.labels is None:
         raise ValueError("images without labels; check_labels says so to the user")
     return images.labels

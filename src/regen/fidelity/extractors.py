@@ -1,6 +1,6 @@
 """Feature extractors: images (N, C, H, W) uint8 -> features (N, D) and logits (N, classes).
 
-All three are torch-fidelity's to use by their names: importing this module registers those that it lacks.
+torch-fidelity knows all three by name: importing this module registers those that it lacks.
 
 References:
     Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock, Donahue and Simonyan, 2019),
@@ -30,15 +30,15 @@ from regen.training.device import cast, place, plain
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INCEPTION_SIZE = 299
 INCEPTION_BATCH = 32
-"""Images that an Inception sees at once on a CPU at most: each takes 14 MB on its way through."""
+"""Maximum batch size of an Inception on a CPU, where each image takes 14 MB."""
 
 
 def inception_input(images: Tensor) -> Tensor:
-    """Map `images` (N, 3, H, W) uint8 to what the protocol shows Inception: (N, 3, 299, 299).
+    """Preprocess `images` (N, 3, H, W) uint8 for Inception as in the protocol: (N, 3, 299, 299).
 
-    From [-1, 1] to [0, 1], that is 0 to 255 divided by 255; less ImageNet's mean, by its standard deviation;
-    bilinear with aligned corners, without antialiasing. Nothing comes after that: torchvision's
-    `transform_input`, which its pretrained weights switch on, would undo the normalisation and is off.
+    Scaled from [-1, 1] to [0, 1], which is division by 255; normalised by ImageNet's mean and standard
+    deviation; resized bilinearly with aligned corners, without antialiasing. torchvision's `transform_input`,
+    which its pretrained weights enable, would undo the normalisation and is disabled.
     """
     mean, std = (torch.tensor(each, device=images.device) for each in (IMAGENET_MEAN, IMAGENET_STD))
     x = (cast(images) / 255 - mean[:, None, None]) / std[:, None, None]
@@ -46,22 +46,22 @@ def inception_input(images: Tensor) -> Tensor:
 
 
 class _TwoLayers(FeatureExtractorBase):
-    """An extractor that gives features and logits."""
+    """An extractor of features and logits."""
 
     FEATURES: str
 
     @classmethod
     def get_provided_features_list(cls) -> tuple[str, str]:
-        """Return the names of the two layers."""
+        """Names of the two layers."""
         return cls.FEATURES, "logits"
 
     @classmethod
     def get_default_feature_layer_for_metric(cls, metric: str) -> str:
-        """Return which layer a score takes: Inception Score the logits, all others the features."""
+        """Layer used by a score: the logits for the Inception Score, the features for all others."""
         return "logits" if metric == "isc" else cls.FEATURES
 
     def requested(self, encoded: Encoded) -> tuple[Tensor, ...]:
-        """Return the layers that were asked for, in that order."""
+        """Select the requested layers, in that order."""
         layers = {self.FEATURES: encoded.features, "logits": encoded.logits}
         return tuple(layers[name] for name in self.features_list)
 
@@ -82,13 +82,13 @@ class TorchvisionInception(_TwoLayers):
         self.body = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the requested layers of `images` (N, 3, H, W) uint8."""
+        """Compute the requested layers of `images` (N, 3, H, W) uint8."""
         features = self.body(plain(inception_input(images)))
         return self.requested(Encoded(features, self.head(features)))
 
 
 class ClassifierExtractor(_TwoLayers):
-    """The classifier that the pipeline trains: its penultimate layer and its logits."""
+    """The classifier trained by the pipeline: its penultimate layer and its logits."""
 
     FEATURES = "features"
 
@@ -99,7 +99,7 @@ class ClassifierExtractor(_TwoLayers):
         self.network = load_classifier(Path(feature_extractor_weights_path))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the requested layers of `images` (N, C, H, W) uint8, of the size it was trained on."""
+        """Compute the requested layers of `images` (N, C, H, W) uint8, of the size used in training."""
         return self.requested(self.network(images))
 
 
@@ -113,11 +113,11 @@ for _name, _extractor in (
 
 @dataclass(frozen=True)
 class Extractor:
-    """A feature extractor on its device, ready for images of any number."""
+    """A feature extractor on its device, for any number of images."""
 
     name: str
     file: Path
-    """Of its weights."""
+    """File of its weights."""
     weights: str
     """The `digest` of that file."""
     network: FeatureExtractorBase
@@ -126,23 +126,23 @@ class Extractor:
 
     @property
     def is_inception(self) -> bool:
-        """Whether its Frechet distance may be called FID."""
+        """Whether its Frechet distance is an FID."""
         return self.name != "classifier"
 
     @property
     def origin(self) -> str:
-        """What scores say of the weights: the classifier's, trained here, differ in their last bits."""
+        """Weights as named in scores; the classifier's have no digest, as their last bits may vary."""
         return self.weights if self.is_inception else "trained here"
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Encoded:
-        """Return features (N, D) and logits (N, classes) of `images` (N, C, H, W) uint8, on the device.
+        """Compute features (N, D) and logits (N, classes) of `images` (N, C, H, W) uint8, on the device.
 
-        Grey images are shown to an Inception with three channels alike.
+        For an Inception, grey images are repeated to three channels.
 
         Raises:
-            InputError: the images are not uint8, there are none, or they have the wrong number of channels;
-                or a feature is not finite.
+            InputError: the images are not uint8, there are none, they have the wrong number of channels, or a
+                feature is not finite.
         """
         images = self._fitting(images)
         with torch.autocast(self.device.type, enabled=False):
@@ -156,7 +156,7 @@ class Extractor:
         return encoded
 
     def _fitting(self, images: Tensor) -> Tensor:
-        """Return `images` with the channels that the network takes."""
+        """Convert `images` to the channels of the network."""
         check_images(images)
         shape = tuple(images.shape[1:])
         if isinstance(self.network, ClassifierExtractor):
@@ -179,14 +179,14 @@ def check_images(images: Tensor) -> None:
 
 
 def load_extractor(name: str, weights: Path, device: torch.device, batch_size: int) -> Extractor:
-    """Return the extractor of that name with the weights of a file, frozen and in evaluation mode.
+    """Load the extractor of that name with the weights of a file, frozen and in evaluation mode.
 
-    torch's global generators stay as they are.
+    Does not change torch's global generators.
 
     Raises:
-        InputError: the file is not the weights of such a network, or would run code.
+        InputError: the file does not contain the weights of such a network, or would run code.
     """
-    # torch-fidelity's own would unpickle whatever a file holds, so it is given what was read safely instead
+    # torch-fidelity would unpickle the file, whatever it contains, so it is given safely loaded weights
     source = weights if name in _OURS else _saved_again(read_state(weights))
     try:
         with torch.random.fork_rng(devices=[]):

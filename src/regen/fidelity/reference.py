@@ -1,4 +1,4 @@
-"""Reference features: what an extractor sees in the test images of a data set, measured once."""
+"""Reference features: outputs of an extractor on the test images of a data set, computed once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SPLIT = "test"
 
 @dataclass(frozen=True)
 class Origin:
-    """What reference features were measured on, and with what."""
+    """Images and extractor that reference features were computed from."""
 
     data: str
     extractor: str
     weights: str
-    """The digest of the extractor's weights."""
+    """Digest of the extractor's weights."""
     shape: str
-    """(C, H, W) of the images, as `C x H x W`."""
+    """Shape of the images, as `C x H x W`."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,15 @@ class Reference:
 
 
 def shape_label(images: Tensor) -> str:
-    """Return the size of `images` (N, C, H, W) as it stands in an `Origin`."""
+    """Format the size of `images` (N, C, H, W) as in an `Origin`."""
     return " x ".join(str(side) for side in images.shape[1:])
 
 
 def measure(extractor: Extractor, images: Images, data: str) -> Reference:
-    """Return the features of `images`, the test images of `data`.
+    """Compute the features of `images`, the test images of `data`.
 
     Raises:
-        InputError: the images are not what the extractor takes, or all of a single class.
-        InputError: a feature is not finite.
+        InputError: the images do not suit the extractor, are all of one class, or a feature is not finite.
     """
     check_images(images.pixels)
     if images.labels is not None and len(images.labels.unique()) < 2:
@@ -67,7 +66,7 @@ def write_reference(path: Path, reference: Reference) -> None:
 
 
 def read_reference(path: Path, device: torch.device) -> Reference:
-    """Return what `write_reference` wrote, on `device`; InputError where it is absent or something else."""
+    """Read a reference written by `write_reference`; InputError if the file is absent or something else."""
     tensors, about = read_tensors(path)
     try:
         origin = Origin(**about)

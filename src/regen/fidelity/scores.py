@@ -1,6 +1,6 @@
 """Scores of generated images: Inception Score, Frechet and kernel distance, precision and recall.
 
-The formulas are torch-fidelity's own, but for the Frechet distance (`gaussians`), which agrees with it.
+The formulas are those of torch-fidelity, except for the Frechet distance (`gaussians`), which agrees with it.
 
 References:
     Improved Techniques for Training GANs (Salimans et al., 2016): Inception Score.
@@ -31,9 +31,9 @@ from regen.fidelity.weights import find_weights
 from regen.params import Score
 
 NEIGHBOURS = 3
-"""k of precision and recall: an image counts as covered within reach of another's k-th neighbour."""
+"""k of precision and recall: an image is covered if within the distance of another's k-th neighbour."""
 DISTANCES_AT_ONCE = 1000
-"""Rows of the matrix of distances: 40 MB for 10,000 images, where the whole of it would be 400 MB."""
+"""Rows of the distance matrix per block: 40 MB for 10,000 images, instead of 400 MB."""
 
 Scores = dict[str, float | int | str]
 
@@ -49,13 +49,14 @@ class Scorer:
     settings: Score
 
     def __call__(self, images: Tensor, full: bool = True) -> Scores:
-        """Return the scores of `images` (N, C, H, W) uint8, and what they were made with.
+        """Score `images` (N, C, H, W) uint8; the result includes the settings used.
 
-        Without `full`, kernel distance, precision and recall, which cost the most, are left out. No global
-        random state is touched: the same images have the same scores.
+        Without `full`, kernel distance, precision and recall, the most expensive scores, are left out. Global
+        random state is not used, so that the same images always have the same scores.
 
         Raises:
-            InputError: the images are not like the reference's, or too few, or a feature is not finite.
+            InputError: the images are too few or differ in shape from the reference's, or a feature is not
+                finite.
         """
         self._check(images, full)
         features, logits = self.extractor(images)
@@ -67,7 +68,7 @@ class Scorer:
         }
 
     def is_rank_deficient(self, samples: int) -> bool:
-        """Return whether so many images, or the reference's, are too few for a covariance of full rank."""
+        """Whether so many images, or the reference's, are too few for a covariance of full rank."""
         count, dimension = self.reference.features.shape
         return min(samples, count) <= dimension
 
@@ -129,10 +130,10 @@ class Scorer:
 
 
 def extractor_of(score: Score, data: str, device: torch.device) -> Extractor:
-    """Return the extractor that `score` names; the classifier is the one of `data`.
+    """Load the extractor named by `score`; the classifier is that of `data`.
 
     Raises:
-        InputError: its weights are absent, or of another network.
+        InputError: its weights are absent, or belong to another network.
     """
     if score.extractor == "classifier":
         weights = classifier_file(data)
@@ -142,10 +143,10 @@ def extractor_of(score: Score, data: str, device: torch.device) -> Extractor:
 
 
 def load_scorer(score: Score, data: str, device: torch.device) -> Scorer:
-    """Return the scorer against the test images of `data`; warn where covariances lack full rank.
+    """Load the scorer for the test images of `data`; warns if covariances are rank-deficient.
 
     Raises:
-        InputError: weights or reference are absent, don't belong together, or hold too few images.
+        InputError: weights or reference are absent, do not match, or have too few images.
     """
     extractor, path = extractor_of(score, data, device), reference_file(data)
     scorer = Scorer(extractor, read_reference(path, device), score)

@@ -21,14 +21,14 @@ from regen.training.schedule import Passes, Schedule
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 CROP = 4
-"""Pixels by which a random crop may be off; at the edges the image is mirrored."""
+"""Largest offset of a random crop in pixels; the image is padded by reflection."""
 
 
 def check_labels(images: Images, what: str) -> int:
-    """Return how many classes there are.
+    """Count the classes.
 
     Raises:
-        InputError: there are no labels, or one class only; the message starts with `what`.
+        InputError: there are no labels, or only one class; the message starts with `what`.
     """
     if images.labels is None:
         raise InputError(f"{what}: has no labels, which a classifier needs; name a labelled data set")
@@ -38,14 +38,14 @@ def check_labels(images: Images, what: str) -> int:
 
 
 def on_device(images: Images, device: torch.device) -> Images:
-    """Return `images` with pixels and labels on `device`."""
+    """Move pixels and labels to `device`."""
     return Images(images.pixels.to(device), None if images.labels is None else images.labels.to(device))
 
 
 class ClassifierLearner:
-    """SGD with Nesterov momentum on the cross entropy, one cycle of the step size, accuracy after each epoch.
+    """SGD with Nesterov momentum on cross entropy, one-cycle schedule, validation accuracy after each epoch.
 
-    The loop hands it indices into `train` and not images, so that each image keeps its label.
+    Batches are indices into `train` rather than images, so that each image keeps its label.
     """
 
     terms: tuple[str, ...] = ("loss", "accuracy")
@@ -72,7 +72,7 @@ class ClassifierLearner:
 
     @property
     def rows(self) -> Tensor:
-        """What the loop trains on: the index (N,) of each training image."""
+        """Data for the loop: the index (N,) of each training image."""
         return torch.arange(len(self.train.pixels), device=self.train.pixels.device)
 
     def stateful(self) -> dict[str, Stateful]:
@@ -123,7 +123,7 @@ def train(
 
 
 def augmented(pixels: Tensor) -> Tensor:
-    """Return `pixels` (N, C, H, W), each image shifted by up to CROP pixels and mirrored half of the time."""
+    """Shift each image of `pixels` (N, C, H, W) by up to CROP pixels and flip it with probability 1/2."""
     count, _, height, width = pixels.shape
     device = pixels.device
     padded = F.pad(cast(pixels), [CROP] * 4, mode="reflect").to(pixels.dtype)

@@ -1,4 +1,4 @@
-"""Weights of the two Inceptions: found or downloaded, verified, and read without running what they hold."""
+"""Weights of the two Inceptions: found or downloaded, verified, and loaded without running code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY = "params.yaml: score.weights"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A published file of weights, and the URL of the folder that it is published in."""
+    """A published file of weights, and the URL of its folder."""
 
     file: RemoteFile
     folder: str
@@ -52,13 +52,13 @@ PRETRAINED = {
 
 
 def find_weights(extractor: str, weights: str | None, transfer: Transfer | None = None) -> Path:
-    """Return the file of an Inception's weights: `weights` if it is a file, else the published one.
+    """Path of an Inception's weights: `weights` if it is a file, otherwise the published file.
 
-    The published file is downloaded from the URL `weights`, or else from where it is published or the mirror
-    REGEN_DATA_MIRROR, unless it is in the cache; its SHA-256 has to be right. A file may hold other weights.
+    Unless it is in the cache, the published file is downloaded from the URL `weights`, or else from its
+    publisher or REGEN_DATA_MIRROR, and its SHA-256 is verified. A local file may contain other weights.
 
     Raises:
-        InputError: there is no such file, or it cannot be had; the message names it and the ways out.
+        InputError: the file does not exist or cannot be downloaded; the message lists the alternatives.
     """
     if weights is not None and "://" not in weights:
         return _file(weights)
@@ -89,7 +89,7 @@ def _file(weights: str) -> Path:
 
 
 def _at(url: str, published: Pretrained) -> Pretrained:
-    """Return the published file as `url` names it."""
+    """Describe the published file under the name in `url`."""
     folder, _, name = url.rpartition("/")
     try:
         is_url = bool(urlsplit(url).hostname) and url.startswith(("http://", "https://")) and url.isascii()
@@ -101,27 +101,27 @@ def _at(url: str, published: Pretrained) -> Pretrained:
 
 
 def digest(path: Path) -> str:
-    """Return the first 16 digits of the file's SHA-256, which tell weights from others."""
+    """Compute the first 16 digits of the file's SHA-256, which identify the weights."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file, or of a state dict that torch.save wrote; no code is run.
+    """Read the tensors of a safetensors file, or of a state dict from torch.save, without running code.
 
     Raises:
-        InputError: the file is damaged or holds anything but tensors by name.
+        InputError: the file is damaged or contains anything but named tensors.
     """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        with warnings.catch_warnings(action="ignore"):  # of what is then refused
+        with warnings.catch_warnings(action="ignore"):  # about the pickle that is rejected below
             state = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         raise InputError(
             f"{path}: a pickle that holds more than tensors, which is not loaded; {_ALLOWED}"
         ) from None
-    except Exception as error:  # of a damaged file, torch.load raises all kinds
+    except Exception as error:  # torch.load raises all kinds of errors for damaged files
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: damaged, or not weights at all ({reason}); {_ALLOWED}") from None
     if not isinstance(state, dict) or not all(

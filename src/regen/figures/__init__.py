@@ -1,1 +1,1 @@
-"""What is drawn: a module a family, from artifacts; nothing is trained here."""
+"""Figures drawn from artifacts, with one module per family; nothing is trained here."""

@@ -1,4 +1,4 @@
-"""The games as pictures: one trajectory in three dimensions for each run, and one overview of all runs."""
+"""Figures of the Dirac games: a 3-D trajectory per run, and an overview of all runs."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from regen.figures.style import save_figure, use_style
 from regen.params import FigureFiles
 
 COLOURS = {"converges": "#0072B2", "converges slowly": "#009E73", "cycles": "#E69F00", "diverges": "#D55E00"}
-"""Of verdicts; from Okabe and Ito (2008), told apart by colour-blind readers."""
+"""Colours of verdicts, from the colour-blind safe palette of Okabe and Ito (2008)."""
 METRICS = {"jsd": "JSD", "w1": "W1"}
 POINTS = 2500
-"""Points drawn of a trajectory: some 30 a turn of the fastest game, smooth to the eye."""
+"""Points drawn per trajectory: some 30 per turn of the fastest game, which looks smooth."""
 STEPS = 40
-"""Windows of the overview's envelopes: wide enough to hide the swings at the course's settings."""
+"""Windows of the overview's envelopes, wide enough to hide the oscillations at the course's settings."""
 SEEDS = 32
-"""Seeds drawn as thin lines; more would be a blot."""
+"""Seeds drawn as thin lines; more would be illegible."""
 NEAR, FAR = 1e-5, 100.0
-"""Distances between which the overview looks; what runs off to 0 or infinity leaves the panel."""
+"""Range of distances in the overview; curves that tend to 0 or infinity leave the panel."""
 
 
 def draw(trajectories: Trajectories, verdicts: pd.DataFrame, folder: Path, files: FigureFiles) -> None:
-    """Write the figures NAME, of each run's first start, and overview into `folder`.
+    """Write a figure of each run's first start, and the overview, into `folder`.
 
-    verdicts: what `judge_runs` returned, one row a run, in the order of the trajectories
+    verdicts: output of `judge_runs`, one row per run, in the order of the trajectories
 
     Raises:
-        InputError: the two do not have as many runs.
+        InputError: the two have different numbers of runs.
     """
     if len(verdicts) != len(trajectories.theta):
         raise InputError(
@@ -54,18 +54,18 @@ def draw(trajectories: Trajectories, verdicts: pd.DataFrame, folder: Path, files
 
 
 def has_average(row: pd.Series) -> bool:
-    """Return whether a row of the verdicts is of a run that averages theta."""
+    """Whether a row of the verdicts belongs to a run that averages theta."""
     return bool(pd.notna(row["ema"]))
 
 
 def game_title(row: pd.Series) -> str:
-    """Return what is played, such as `JSD + 0.1 R1`."""
+    """Name of a game, such as `JSD + 0.1 R1`."""
     penalty = "" if row["penalty"] == "none" else f" + {row['coefficient']:g} {row['penalty'].upper()}"
     return f"{METRICS[row['metric']]}{penalty}"
 
 
 def run_title(row: pd.Series) -> str:
-    """Return what a run is, such as `JSD + 0.1 R1, EMA 0.998`."""
+    """Title of a run, such as `JSD + 0.1 R1, EMA 0.998`."""
     return game_title(row) + (f", EMA {row['ema']:g}" if has_average(row) else "")
 
 
@@ -73,7 +73,7 @@ def run_title(row: pd.Series) -> str:
 
 
 def draw_trajectory(trajectories: Trajectories, run: int, row: pd.Series) -> Figure:
-    """Return the picture of a run's first start; where theta is averaged, of the average, theta in grey."""
+    """Draw a run's first start; if theta is averaged, the average in colour and theta in grey."""
     psi0, psi1, theta, average = (
         getattr(trajectories, name)[run, 0] for name in ("psi0", "psi1", "theta", "theta_ema")
     )
@@ -102,7 +102,7 @@ def draw_trajectory(trajectories: Trajectories, run: int, row: pd.Series) -> Fig
 
 
 def verdict_text(row: pd.Series) -> str:
-    """Return the verdict and how many seeds share it, for the average too where there is one."""
+    """Describe the verdict and the share of seeds that have it, also for the average if there is one."""
     text = f"{row['verdict']} ({float(row['agreement']):.0%} of seeds)"
     if has_average(row):
         text += f"; average {row['verdict_ema']} ({float(row['agreement_ema']):.0%})"
@@ -110,7 +110,7 @@ def verdict_text(row: pd.Series) -> str:
 
 
 def frame(points: Array) -> float:
-    """Return half the side of the cube to look at: all of a bounded path, the beginning of one that runs off.
+    """Compute half the side of the visible cube: all of a bounded path, the beginning of a divergent one.
 
     points: (iterations + 1, 3)
     """
@@ -119,9 +119,9 @@ def frame(points: Array) -> float:
 
 
 def inside(points: Array, limit: float) -> Array:
-    """Return about POINTS of the path: those in the cube, and where it leaves, one point on the cube's side.
+    """Thin the path to about POINTS points in the cube, with one on its side where the path leaves.
 
-    The points further out are NaN, which breaks the line.
+    Points further out are NaN, which breaks the line.
     """
     shown = points[:: max(1, len(points) // POINTS)]
     out = ~np.all(np.abs(shown) <= limit, axis=1)
@@ -130,7 +130,7 @@ def inside(points: Array, limit: float) -> Array:
 
 
 def set_frame(axes: Axes3D, limit: float, height: str) -> None:
-    """Look at the cube from where the plane (psi0, theta), in which the players circle, lies open."""
+    """Set the view so that the plane (psi0, theta), in which the players circle, is visible."""
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
     axes.set(xlabel="$\\psi_0$", ylabel="$\\psi_1$", zlabel=height)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
@@ -142,7 +142,7 @@ def set_frame(axes: Axes3D, limit: float, height: str) -> None:
 
 
 def draw_equilibria(axes: Axes3D, row: pd.Series, limit: float) -> None:
-    """Draw where the distance is 0: the point with the report's two axes for jsd, the line for w1."""
+    """Draw the equilibrium set: the point with the course report's two axes for jsd, the line for w1."""
     colour, span, zero = "#D55E00", [-limit, limit], [0.0, 0.0]
     label = "target, no equilibrium" if row["penalty"] == "gp" else "equilibrium"
     if row["metric"] == "w1":
@@ -154,7 +154,7 @@ def draw_equilibria(axes: Axes3D, row: pd.Series, limit: float) -> None:
 
 
 def draw_path(axes: Axes3D, points: Array, iterations: int) -> Line3DCollection:
-    """Draw a path (n, 3) with time as its colour; return what a colour bar needs."""
+    """Draw a path (n, 3) coloured by time; return the artist for the colour bar."""
     segments = np.stack([points[:-1], points[1:]], axis=1)
     lines = Line3DCollection(segments, cmap="viridis", linewidth=0.9, zorder=3)
     lines.set_array(np.linspace(0, iterations, len(segments)))
@@ -166,9 +166,9 @@ def draw_path(axes: Axes3D, points: Array, iterations: int) -> Line3DCollection:
 
 
 def draw_overview(trajectories: Trajectories, verdicts: pd.DataFrame) -> Figure:
-    """Return one panel a run: distance to the equilibrium set by iteration, and the verdict.
+    """Draw one panel per run: distance to the equilibrium set by iteration, and the verdict.
 
-    A row of panels has one metric, without an average or with one; a column has one penalty.
+    Rows are metrics, without and with an average; columns are penalties.
     """
     games = [(row["metric"], has_average(row)) for _, row in verdicts.iterrows()]
     kinds = list(dict.fromkeys(games))
@@ -199,7 +199,7 @@ def draw_overview(trajectories: Trajectories, verdicts: pd.DataFrame) -> Figure:
 
 
 def draw_panel(axes: Axes, trajectories: Trajectories, run: int, row: pd.Series) -> None:
-    """Draw one run's panel of the overview; where theta is averaged, the average, the players in grey."""
+    """Draw one run's panel of the overview; if theta is averaged, the average, with the players in grey."""
     psi0, psi1, theta = trajectories.psi0[run], trajectories.psi1[run], trajectories.theta[run]
     times, players = outline(distance(row["metric"], psi0, psi1, theta))
     verdict = row["verdict"]
@@ -226,9 +226,9 @@ def add_labels(axes: Axes, verdict: str, radius: str) -> None:
 
 
 def outline(distances: Array) -> tuple[NDArray[np.float64], Array]:
-    """Return times and distances (seeds, times): at the start, then the largest of each of STEPS windows.
+    """Compute times and distances (seeds, times): the start, then the maximum of each of STEPS windows.
 
-    A window's time is its middle. Infinity becomes a number that the axis can place, far above the panel.
+    A window's time is its middle. Infinity is replaced by a finite number far above the panel.
     """
     length = distances.shape[1]
     edges = np.arange(min(STEPS, length)) * length // min(STEPS, length)
@@ -238,6 +238,6 @@ def outline(distances: Array) -> tuple[NDArray[np.float64], Array]:
 
 
 def radius_text(row: pd.Series) -> str:
-    """Return the spectral radius in a few characters."""
+    """Format the spectral radius briefly."""
     radius = str(row["spectral_radius"])
     return f"$\\rho$ {radius}" if radius == "unbounded" else f"$\\rho$ = {float(radius):.5g}"

@@ -1,7 +1,7 @@
-"""The figures of one GAN, and the curves of several in one, from saved artifacts only.
+"""Figures of one GAN, and an overview of several, from saved artifacts only.
 
 References:
-    Sampling generative networks (White, 2016): ways between codes that keep to where the prior's draws are.
+    Sampling generative networks (White, 2016): interpolation that stays where draws from the prior are.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from regen.params import FigureFiles
 from regen.params.gan import GanRun
 
 COLUMNS = 10
-"""Final samples in a row."""
+"""Final samples per row."""
 SMALL = 6
-"""Samples in a row where there are several grids."""
+"""Samples per row in figures with several grids."""
 PAIRS, WALK = 6, 10
-"""Pairs of codes that are joined, and codes on the way from one to the other."""
+"""Pairs of codes, and codes on the path between them."""
 ACROSS = 3
-"""Panels in a row of the overview."""
+"""Panels per row of the overview."""
 UNSETTLED = 0.1
-"""Share of the steps whose metric has no say in its axis: early values may lie far off."""
+"""Share of initial steps that are ignored in the limits of the metric's axis, as they may be extreme."""
 OUTLIERS = 0.02
-"""Share of the other steps, at either end, that may lie outside as well."""
+"""Share of the other values, at either end, that may be outside the limits as well."""
 METRICS = {"jsd": "estimate of JSD (nats)", "w1": "estimate of W1", "nonsaturating": "estimate of JSD (nats)"}
-"""What the critic's metric is, by loss."""
+"""Names of the critic's metric, by loss."""
 DISTANCES = {"fid": "FID", "frechet_distance": "Frechet distance"}
-"""What the scores' distance is, by column: only Inception's features give an FID."""
+"""Names of the Frechet distance, by column: FID for Inception features only."""
 METRIC_COLOUR, DISTANCE_COLOUR = "C0", "C1"
 SPLITS = {"train": "--", "valid": "-"}
 GIF_COLOURS = 128
 FRAME, LAST_FRAME, WAY_FRAME = 800, 2400, 150
-"""Milliseconds: samples, the last samples, one code of a way."""
+"""Milliseconds per frame: samples, the last samples, one code of an interpolation."""
 LINE = 16
-"""Height in pixels of the words above an animation."""
+"""Height in pixels of the caption above an animation."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What training wrote down of `run`: its learning curves, and its scores on the way, maybe none."""
+    """Learning curves of `run`, and its scores during training, which may be empty."""
 
     run: GanRun
     history: pd.DataFrame
@@ -62,17 +62,17 @@ class Curves:
 
     @property
     def unit(self) -> str:
-        """Column of the history by which the run is told: `epoch` or `step`."""
+        """Column of the history for the horizontal axis: `epoch` or `step`."""
         return self.run.unit.removesuffix("s")
 
     @property
     def distance(self) -> str:
-        """Column of the scores that holds the Frechet distance."""
+        """Column of the scores with the Frechet distance."""
         return next(name for name in DISTANCES if name in self.evaluations)
 
     @property
     def names(self) -> tuple[str, str]:
-        """What metric and distance are called, the distance with what extracted its features."""
+        """Labels of metric and distance, the latter with its feature extractor."""
         extractor = self.evaluations["extractor"].iloc[-1]
         return METRICS[self.run.loss], f"{DISTANCES[self.distance]} ({extractor})"
 
@@ -87,9 +87,9 @@ class Artifacts:
 
 
 def draw(run: Artifacts, title: str, folder: Path, files: FigureFiles) -> None:
-    """Draw samples, at the end and on the way there, ways between codes, losses, and scores if there are any.
+    """Draw samples at the end and during training, interpolations, losses, and scores if there are any.
 
-    Samples on the way there and ways between codes are animated as well.
+    Samples during training and interpolations are also drawn as animations.
     """
     with use_style():
         for name, figure in _figures(run, title):
@@ -99,7 +99,7 @@ def draw(run: Artifacts, title: str, folder: Path, files: FigureFiles) -> None:
 
 
 def draw_overview(runs: Mapping[str, Curves], folder: Path, files: FigureFiles) -> None:
-    """Draw the metric and the Frechet distance over the steps of those `runs`, by title, that are scored."""
+    """Draw metric and Frechet distance over the steps, for those of `runs` (by title) that are scored."""
     folder.mkdir(parents=True, exist_ok=True)
     if scored := {title: curves for title, curves in runs.items() if len(curves.evaluations)}:
         with use_style():
@@ -122,7 +122,7 @@ def _figures(run: Artifacts, title: str) -> Iterator[tuple[str, Figure]]:
 
 
 def losses(curves: Curves, title: str) -> Figure:
-    """Return both players' losses over epochs or steps: train and, where there are any, valid."""
+    """Draw both players' losses over epochs or steps: train and, if available, valid."""
     figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8))
     for ax, player in zip(axes, ("critic", "generator"), strict=True):
         for split, style in SPLITS.items():
@@ -138,7 +138,7 @@ def losses(curves: Curves, title: str) -> Figure:
 
 
 def progress(curves: Curves, title: str) -> Figure:
-    """Return the metric and the Frechet distance of a scored run over its steps, an axis for each."""
+    """Draw metric and Frechet distance of a scored run over its steps, each with its own axis."""
     figure, ax = plt.subplots(figsize=(5.0, 3.0))
     _plot_progress(ax, curves)
     ax.set(title=title, xlabel="generator steps")
@@ -146,9 +146,9 @@ def progress(curves: Curves, title: str) -> Figure:
 
 
 def overview(runs: Mapping[str, Curves]) -> Figure:
-    """Return `progress` of scored runs, by title, in one figure; distances of the same name share an axis.
+    """Draw `progress` of scored runs, by title, in one figure; distances of the same name share an axis.
 
-    The metric's axes are the runs' own: what bounds the critic's gradient sets its scale.
+    The metric's axes are not shared, since its scale depends on what bounds the critic's gradient.
     """
     across = min(ACROSS, len(runs))
     down = -(-len(runs) // across)
@@ -171,7 +171,7 @@ def overview(runs: Mapping[str, Curves]) -> Figure:
 
 
 def _plot_progress(ax: Axes, curves: Curves) -> Axes:
-    """Plot the metric against `ax` and the distance against an axis at its right, which is returned."""
+    """Plot the metric on `ax` and the distance on a second axis at its right, which is returned."""
     right, scores, history = ax.twinx(), curves.evaluations, curves.history
     metric, distance = (_numbers(scores[name]) for name in ("metric", curves.distance))
     ax.plot(history["step"], history["train_metric"], color=METRIC_COLOUR, alpha=0.3, linewidth=0.8)
@@ -190,7 +190,7 @@ def _plot_progress(ax: Axes, curves: Curves) -> Axes:
 
 
 def _settled(curves: Curves) -> tuple[float, float]:
-    """Return where the metric's axis begins and ends."""
+    """Limits of the metric's axis."""
     start = UNSETTLED * curves.history["step"].max()
     trained, scored = (table[table["step"] > start] for table in (curves.history, curves.evaluations))
     usual = trained["train_metric"].quantile([OUTLIERS, 1 - OUTLIERS])
@@ -205,7 +205,7 @@ def _count_steps(ax: Axes) -> None:
 
 
 def _numbers(column: pd.Series) -> pd.Series:
-    """Return a column with a gap where it says 'not finite'."""
+    """Replace 'not finite' by NaN, which leaves a gap in a curve."""
     return pd.to_numeric(column, errors="coerce").astype(float)
 
 
@@ -214,38 +214,38 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 @torch.no_grad()
 def interpolation(run: Artifacts) -> Tensor:
-    """Return images (WALK, PAIRS, C, H, W) uint8 on ways between the codes of the first samples shown."""
+    """Images (WALK, PAIRS, C, H, W) uint8 on paths between the codes of the first samples."""
     shown = noise(SNAPSHOT_IMAGES, run.curves.run.latent, SNAPSHOT_SEED, torch.device("cpu"))
     codes = ways(shown[:PAIRS], shown[PAIRS : 2 * PAIRS], WALK)
     return to_pixels(run.generator(codes.flatten(0, 1))).unflatten(0, codes.shape[:2])
 
 
 def ways(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return codes (steps, N, latent) from `start` to `end` (N, latent): cos(a) start + sin(a) end.
+    """Interpolate from `start` to `end` (N, latent): codes cos(a) start + sin(a) end, (steps, N, latent).
 
-    The angle a goes from 0 to pi/2. Between independent standard normal codes, each on the way is standard
-    normal as well; halfway along a line it would be shorter than almost all that the generator has seen.
+    The angle a goes from 0 to pi/2. Between independent standard normal codes, each code on the path is
+    standard normal too; the middle of a line would be shorter than almost all codes seen in training.
     """
     a = torch.linspace(0, math.pi / 2, steps)[:, None, None]
     return a.cos() * start + a.sin() * end
 
 
 def _growth(run: Artifacts) -> tuple[list[Image.Image], list[int]]:
-    """Return the samples at each moment as pictures, and the milliseconds of each."""
+    """Frames of the samples at each moment, and their durations in milliseconds."""
     shown = run.snapshots.items()
     frames = [picture(images[: SMALL**2], SMALL, moment(at, run.curves.unit)) for at, images in shown]
     return frames, [FRAME] * (len(frames) - 1) + [LAST_FRAME]
 
 
 def _there_and_back(run: Artifacts) -> tuple[list[Image.Image], list[int]]:
-    """Return the codes of each step of the ways as pictures, and the milliseconds of each."""
+    """Frames of the interpolation, forth and back, and their durations in milliseconds."""
     there = [picture(images, PAIRS, "from one z to another") for images in interpolation(run)]
     frames = [*there, *there[-2:0:-1]]
     return frames, [WAY_FRAME] * len(frames)
 
 
 def picture(images: Tensor, columns: int, words: str) -> Image.Image:
-    """Return `images` (N, C, H, W) uint8, `columns` of them in a row, under a line of `words`."""
+    """Arrange `images` (N, C, H, W) uint8 in `columns`, below a caption `words`."""
     pixels = tile(images, columns).numpy()
     grid = Image.fromarray(pixels if pixels.shape[-1] > 1 else pixels[..., 0])
     canvas = Image.new(grid.mode, (grid.width, grid.height + LINE), "white")
@@ -255,7 +255,7 @@ def picture(images: Tensor, columns: int, words: str) -> Image.Image:
 
 
 def save_animation(frames: Sequence[Image.Image], milliseconds: list[int], path: Path) -> None:
-    """Publish `frames`, each shown for its `milliseconds`, over and over, as the GIF `path`."""
+    """Publish `frames`, each shown for its `milliseconds`, as an endless GIF."""
     first, *others = frames
     with atomic_path(path) as part:
         first.save(part, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)

@@ -1,4 +1,4 @@
-"""Images in rows, and several such grids side by side."""
+"""Grids of images, and several grids side by side."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 FRAME = 127
-"""The grey, of 255, between images."""
+"""Grey level between images, of 255."""
 PANELS = 4
-"""Grids side by side, at most."""
+"""Maximum number of grids side by side."""
 
 
 def tile(images: Tensor, columns: int, frame: int = 1) -> Tensor:
-    """Return `images` (N, C, H, W) uint8 as one picture (height, width, C), `columns` of them in a row.
+    """Arrange `images` (N, C, H, W) uint8 in `columns` as one picture (height, width, C).
 
-    Each has `frame` grey pixels around it.
+    Each image has a border of `frame` grey pixels.
     """
-    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns))  # the last row is filled up
+    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns))  # pad the last row
     framed = F.pad(images, (frame, frame, frame, frame), value=FRAME)
     return framed.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
 
@@ -34,7 +34,7 @@ def show(ax: Axes, images: Tensor, columns: int, title: str) -> None:
 
 
 def image_grid(images: Tensor, columns: int, title: str, width: float = 4.5) -> Figure:
-    """Return a figure of `images` (N, C, H, W) uint8, `width` inches wide."""
+    """Draw `images` (N, C, H, W) uint8 in a figure `width` inches wide."""
     picture = tile(images, columns)
     figure, ax = plt.subplots(figsize=(width, width * picture.shape[0] / picture.shape[1] + 0.35))
     show(ax, images, columns, title)
@@ -42,14 +42,14 @@ def image_grid(images: Tensor, columns: int, title: str, width: float = 4.5) -> 
 
 
 def moment(at: int, unit: str = "epoch") -> str:
-    """Return what samples are called that were taken after so many epochs, or whatever `unit` is."""
+    """Title of samples taken after so many epochs or steps, as `unit` says."""
     return f"{unit} {at:,}" if at else "before training"
 
 
 def snapshots(images: Mapping[int, Tensor], title: str, columns: int = 6, unit: str = "epoch") -> Figure:
-    """Return samples of the same noise at several moments, side by side: moment -> (N, C, H, W) uint8.
+    """Draw samples from the same noise at several moments, side by side: moment -> (N, C, H, W) uint8.
 
-    The moments are counted in `unit`.
+    Moments are counted in `unit`.
     """
     rows = -(-len(images) // PANELS)
     across = -(-len(images) // rows)

@@ -1,4 +1,4 @@
-"""What the codes of a VAE mean, as pictures: the latent plane, the way from one code to another, the classes.
+"""Figures of a VAE's latent space: the manifold, interpolations between codes, codes by class.
 
 The VAEs are in evaluation mode; the images are test images.
 
@@ -30,13 +30,13 @@ from regen.vae.sampling import means
 
 AXES = ("$z_1$ (prior standard deviations)", "$z_2$ (prior standard deviations)")
 TICKS = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], dtype=torch.float64)
-"""Values of z named at the manifold's sides."""
+"""Ticks of z at the manifold's axes."""
 PAIRS = 3
-"""Pairs of images that are joined."""
+"""Pairs of images to interpolate between."""
 POINTS = 2000
-"""Codes shown: of more, each hides others."""
+"""Maximum number of codes shown; more would hide each other."""
 BATCH = 250
-"""Images encoded at once."""
+"""Batch size for encoding images."""
 COLOURS = mpl.color_sequences["petroff10"]
 MARKERS = "os^DvP<X>*"
 
@@ -45,12 +45,12 @@ MARKERS = "os^DvP<X>*"
 
 
 def quantiles(count: int) -> Tensor:
-    """Return the middles of `count` equally likely intervals of a standard normal, (count,), rising."""
+    """Midpoint quantiles of `count` equally likely intervals of a standard normal, (count,), ascending."""
     return cast(torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count))
 
 
 def plane(count: int) -> Tensor:
-    """Return the codes (count, count, 2) at those quantiles: z1 rises along rows, z2 from the last row up."""
+    """Codes (count, count, 2) at those quantiles: z1 increases along rows, z2 from the last row upwards."""
     z = quantiles(count)
     z2, z1 = torch.meshgrid(z.flip(0), z, indexing="ij")
     return torch.stack([z1, z2], -1)
@@ -58,15 +58,15 @@ def plane(count: int) -> Tensor:
 
 @torch.no_grad()
 def manifold(vae: VAE, count: int, title: str) -> Figure:
-    """Return the means of p(x|z) all over the latent plane, `count` a side, equally likely under the prior.
+    """Draw means of p(x|z) over the latent plane, `count` per side, equally likely under the prior.
 
-    The VAE's codes have two dimensions.
+    The VAE must have two latent dimensions.
     """
     figure, ax = plt.subplots(figsize=(6.0, 6.1))
     ax.imshow(
         tile(means(vae, plane(count).flatten(0, 1)), count, frame=0), vmin=0, vmax=255, extent=(0, 1, 0, 1)
     )
-    places = torch.special.ndtr(TICKS).tolist()  # where they lie among equally likely intervals
+    places = torch.special.ndtr(TICKS).tolist()  # their positions among equally likely intervals
     labels = [f"{z:g}".replace("-", "\N{MINUS SIGN}") for z in TICKS.tolist()]
     ax.set_xticks(places, labels)
     ax.set_yticks(places, labels)
@@ -83,12 +83,12 @@ def manifold(vae: VAE, count: int, title: str) -> Figure:
 
 @torch.no_grad()
 def interpolation(vae: VAE, pixels: Tensor, labels: Tensor, walk: Interpolation, title: str) -> Figure:
-    """Return ways between codes of two classes' first images, the images at their ends: a line above an arc.
+    """Draw interpolations between codes of two classes' first images, with those images: lines above arcs.
 
     pixels: (N, D) uint8; labels: (N,)
 
     Raises:
-        InputError: a class is not among the labels.
+        InputError: a class is missing from the labels.
     """
     ends = pixels[firsts(labels, walk.classes, PAIRS).T]  # (pairs, 2, D)
     figure, grid = _walk_panels(len(ends), walk.steps)
@@ -102,7 +102,7 @@ def interpolation(vae: VAE, pixels: Tensor, labels: Tensor, walk: Interpolation,
 
 
 def _draw_walk(panels: Sequence[Axes], vae: VAE, pair: Tensor, steps: int) -> None:
-    """Draw the first of two images (2, D) uint8, the line above the arc from code to code, the second."""
+    """Draw the first of two images (2, D) uint8, the line above the arc between their codes, the second."""
     start, end = vae.centre(scale(pair))
     ways = torch.cat([linear(start, end, steps), spherical(start, end, steps)])
     first, second = pair.unflatten(-1, vae.shape).split(1)
@@ -117,7 +117,7 @@ def _draw_walk(panels: Sequence[Axes], vae: VAE, pair: Tensor, steps: int) -> No
 
 
 def _walk_panels(pairs: int, steps: int) -> tuple[Figure, NDArray[np.object_]]:
-    """Return a row of panels for each pair: an image as high as two rows of `steps`, those, another image."""
+    """Lay out panels for each pair: an image as high as two rows of `steps`, the rows, another image."""
     width = 8.0
     height = 2 * width / (steps + 5)
     figure, grid = plt.subplots(
@@ -136,9 +136,9 @@ def _walk_panels(pairs: int, steps: int) -> tuple[Figure, NDArray[np.object_]]:
 
 @torch.no_grad()
 def scatter(vae: VAE, pixels: Tensor, labels: Tensor | None, title: str) -> Figure:
-    """Return where the codes of images lie in the latent plane, by class where there are labels.
+    """Draw the codes of images in the latent plane, by class if there are labels.
 
-    pixels: (N, D) uint8; labels: (N,), or None. The VAE's codes have two dimensions.
+    pixels: (N, D) uint8; labels: (N,), or None. The VAE must have two latent dimensions.
     """
     shown = pixels[:POINTS]
     codes = torch.cat([vae.centre(scale(part)) for part in shown.split(BATCH)])
@@ -154,7 +154,7 @@ def scatter(vae: VAE, pixels: Tensor, labels: Tensor | None, title: str) -> Figu
 
 
 def _plot_classes(ax: Axes, codes: Tensor, labels: Tensor) -> None:
-    """Draw codes (N, 2) with the colour and mark of their class, and its number at its median."""
+    """Draw codes (N, 2) with the colour and marker of their class, and its number at the median."""
     for i, label in enumerate(labels.unique().tolist()):
         z = codes[labels == label]
         (points,) = ax.plot(

@@ -1,4 +1,4 @@
-"""The planar flows as pictures: targets beside learned densities, samples, losses, single maps."""
+"""Figures of the planar flows: targets and learned densities, samples, losses, single maps."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from regen.planar.scores import log_density, log_likelihood
 from regen.planar.targets import TARGETS, Target
 
 CELLS = 160
-"""Cells a side of the densities' grid."""
+"""Cells per side of the densities' grid."""
 SAMPLES = 500
-"""Samples shown of a flow, as in the report."""
+"""Samples shown per flow, as in the course report."""
 CURVE = 200
-"""Points of a curve of losses."""
+"""Maximum number of points of a loss curve."""
 STEEP = 0.05
-"""Share of the losses, of the steep start, that may lie above what is shown."""
+"""Share of the losses, from the steep start, that may be above the panel."""
 VIEWS = {"arcs": (4.0, 4.0), "sine": (6.5, 3.0)}
-"""Half the sides of what is shown of a target."""
+"""Half the sides of the visible part of a target."""
 TITLES = {
     "samples": "flows trained from samples of '{target}'",
     "density": "flows trained from the density of '{target}'",
@@ -37,13 +37,13 @@ ORIGINS = {"generated": "generated here", "files": "the report's files"}
 COLOURS = {"density": "magma", "points": "#0072B2"}
 
 Trained = Mapping[int, tuple[list[Run], Flows]]
-"""The runs of each depth k, and their flows."""
+"""Runs of each depth k, with their flows."""
 
 
 def draw(
     trained: Trained, points: Mapping[str, Tensor], origin: str, folder: Path, files: FigureFiles
 ) -> None:
-    """Draw densities, samples and losses of all runs; of their seeds the first. `origin` is of the points."""
+    """Draw densities, samples and losses of all runs, for the first seed; `origin` is that of the points."""
     with use_style():
         for target in TARGETS:
             for source in TITLES:
@@ -62,7 +62,7 @@ def _first(runs: list[Run], flows: Flows, target: str, source: str) -> tuple[Run
 
 
 def _cells(view: tuple[float, float]) -> Tensor:
-    """Return the centres of CELLS x CELLS cells, row by row from below, (CELLS^2, 2) float64."""
+    """Centres of CELLS x CELLS cells, row by row from below, (CELLS^2, 2) float64."""
     centres = (torch.arange(CELLS, dtype=torch.float64) + 0.5) / CELLS * 2 - 1
     z1, z0 = torch.meshgrid(view[1] * centres, view[0] * centres, indexing="ij")
     return torch.stack([z0, z1], -1).flatten(0, 1)
@@ -89,7 +89,7 @@ def _panels(count: int, view: tuple[float, float], title: str) -> tuple[Figure, 
 
 @torch.no_grad()
 def densities(chosen: Mapping[int, tuple[Run, Flows, int]], name: str, title: str) -> Figure:
-    """Return the target's density and the learned ones for each k, each scaled to its own maximum."""
+    """Draw the target's density and the learned ones for each k, each scaled to its own maximum."""
     view, target = VIEWS[name], TARGETS[name]
     cells = _cells(view)
     figure, axes = _panels(1 + len(chosen), view, title)
@@ -101,14 +101,14 @@ def densities(chosen: Mapping[int, tuple[Run, Flows, int]], name: str, title: st
 
 
 def _samples(run: Run, flow: Flows, index: int) -> Tensor:
-    """Return SAMPLES points (SAMPLES, 2) of a flow, from the same normal noise for each."""
+    """Draw SAMPLES points (SAMPLES, 2) from a flow, with the same noise for all flows."""
     noise = torch.randn(SAMPLES, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return flow[index].inverse(noise) if run.source == "samples" else flow[index].forward(noise).y
 
 
 @torch.no_grad()
 def samples(chosen: Mapping[int, tuple[Run, Flows, int]], points: Tensor, name: str, title: str) -> Figure:
-    """Return SAMPLES points of the target beside as many of each flow, from the same noise."""
+    """Draw SAMPLES points of the target next to as many of each flow, from the same noise."""
     figure, axes = _panels(1 + len(chosen), VIEWS[name], f"{title}: {SAMPLES} samples")
     shown = {"target": points[:SAMPLES]} | {f"k = {k}": _samples(*each) for k, each in chosen.items()}
     for ax, (label, z) in zip(axes, shown.items(), strict=True):
@@ -119,14 +119,14 @@ def samples(chosen: Mapping[int, tuple[Run, Flows, int]], points: Tensor, name: 
 
 
 def _floor(target: Target, source: str) -> float | None:
-    """Return the loss that no flow can go below, where it is known: the entropy, or -log Z."""
+    """Lower bound of the loss, if known: the entropy, or -log Z."""
     if not target.proper:
         return None
     return target.entropy() if source == "samples" else -target.log_normaliser()
 
 
 def losses(trained: Trained) -> Figure:
-    """Return the minibatch losses over the iterations, a line a seed, and what they cannot go below."""
+    """Draw the minibatch losses over the iterations, one line per seed, and their lower bound."""
     figure, axes = plt.subplots(2, 2, figsize=(8, 5.4), sharex=True)
     cases = [(target, source) for source in TITLES for target in TARGETS]
     for ax, (target, source) in zip(axes.flat, cases, strict=True):
@@ -150,7 +150,7 @@ def losses(trained: Trained) -> Figure:
 
 
 def _curves(runs: list[Run], flows: Flows, target: str, source: str) -> pd.DataFrame:
-    """Return means of neighbouring losses, at most CURVE of them: a row an iteration, a column a seed."""
+    """Average consecutive losses to at most CURVE points: one row per iteration, one column per seed."""
     these = [i for i, run in enumerate(runs) if (run.target, run.source) == (target, source)]
     window = -(-len(flows.losses) // CURVE)
     every = pd.DataFrame(flows.losses[:, these], index=range(1, len(flows.losses) + 1))
@@ -158,13 +158,13 @@ def _curves(runs: list[Run], flows: Flows, target: str, source: str) -> pd.DataF
 
 
 def draw_maps(moved: Mapping[str, Tensor], table: pd.DataFrame, folder: Path, files: FigureFiles) -> None:
-    """Draw normal samples and what single planar maps make of them; `moved` has `before`, `after-0`, ..."""
+    """Draw normal samples before and after single planar maps; `moved` has `before`, `after-0`, ..."""
     with use_style():
         save_figure(maps(moved, table), folder / "maps", files)
 
 
 def maps(moved: Mapping[str, Tensor], table: pd.DataFrame) -> Figure:
-    """Return one panel a map: samples before in grey, after in colour."""
+    """Draw one panel per map: samples before in grey, after in colour."""
     columns = 5
     figure, axes = plt.subplots(-(-len(table) // columns), columns, figsize=(10, 4.6))
     before = moved["before"]

@@ -1,4 +1,4 @@
-"""The figures of one RealNVP run, from saved artifacts only."""
+"""Figures of one RealNVP run, from saved artifacts only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from regen.params import FigureFiles
 from regen.realnvp.networks import RealNVP
 
 PAIRS, POINTS = 6, 10
-"""Test images that are joined by a line in latent space, and the points on each line."""
+"""Pairs of test images to interpolate between, and points per line in latent space."""
 ROW = 8
-"""Images that are encoded and decoded."""
+"""Images to encode and decode."""
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What training left: the flow, its samples by epoch, its history; and test images (N, D) uint8."""
+    """Results of training: the flow, samples by epoch, history; and test images (N, D) uint8."""
 
     flow: RealNVP
     snapshots: Mapping[int, Tensor]
@@ -44,7 +44,7 @@ def draw(run: Artifacts, title: str, folder: Path, files: FigureFiles) -> None:
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Return bits per dimension, train and valid, over epochs."""
+    """Draw bits per dimension, train and valid, over epochs."""
     figure, ax = plt.subplots(figsize=(4.5, 3.0))
     for split, style in (("train", "--"), ("valid", "-")):
         ax.plot(history["epoch"], history[f"{split}_bits_per_dimension"], style, label=split)
@@ -54,7 +54,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 
 def _encoded(run: Artifacts, count: int) -> tuple[Tensor, Tensor]:
-    """Return test images (count, D) dequantised at the middle of their levels, and their z."""
+    """Dequantise test images (count, D) at the middle of their levels, and encode them."""
     pixels = run.test[:count]
     middle = torch.full(pixels.shape, 0.5)
     return pixels, run.flow.encode(pixels, middle).z
@@ -62,7 +62,7 @@ def _encoded(run: Artifacts, count: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def interpolations(run: Artifacts, title: str) -> Figure:
-    """Return rows of images on straight lines between the codes of two test images each."""
+    """Draw rows of images on straight lines between the codes of two test images."""
     _, z = _encoded(run, 2 * PAIRS)
     weights = torch.linspace(0, 1, POINTS)[:, None]
     lines = torch.cat([torch.lerp(start, end, weights) for start, end in z.unflatten(0, (-1, 2))])
@@ -72,7 +72,7 @@ def interpolations(run: Artifacts, title: str) -> Figure:
 
 @torch.no_grad()
 def reconstructions(run: Artifacts, title: str) -> Figure:
-    """Return test images over what decoding their codes gives: the same, since a flow is invertible."""
+    """Draw test images above their decoded codes, which are the same images, as a flow is invertible."""
     pixels, z = _encoded(run, ROW)
     images = torch.cat([pixels, quantise(run.flow.decode(z))]).unflatten(-1, run.flow.shape)
     return image_grid(images, ROW, f"{title}: test images over decoded codes", width=6.0)

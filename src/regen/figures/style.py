@@ -1,4 +1,4 @@
-"""What all figures share: one style, and files that are small, the same every time, and published whole."""
+"""Style of all figures, and writers of small, reproducible files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ STYLE = Path(__file__).with_name("regen.mplstyle")
 
 
 def use_style() -> AbstractContextManager[None]:
-    """Return the context in which figures are drawn: the house style, without a screen."""
+    """Context manager for drawing figures in the common style, without a display."""
     mpl.use("agg")
     return plt.style.context(["default", STYLE])
 
 
 def save_figure(figure: Figure, path: Path, files: FigureFiles) -> None:
-    """Publish `figure` as `path`.png and in whatever other formats `files` asks for; close it.
+    """Publish `figure` as `path` with the suffixes of the formats in `files`, and close it.
 
-    Nothing is published before all formats are made.
+    Nothing is published before all formats are rendered.
     """
     try:
         contents = {name: RENDERERS[name](figure, files.dpi) for name in files.formats}
@@ -39,8 +39,8 @@ def save_figure(figure: Figure, path: Path, files: FigureFiles) -> None:
 
 
 def _png(figure: Figure, dpi: int) -> bytes:
-    """Return a PNG of 256 colours: a third of the size, no visible loss."""
-    _interpolate(figure, "auto")  # smooth where an image's pixels are not whole ones of the figure
+    """Render a PNG of 256 colours: a third of the size, without visible loss."""
+    _interpolate(figure, "auto")  # smooth where image pixels do not match whole pixels of the figure
     picture = Image.open(_saved(figure, "png", dpi, Software=None)).convert("RGB")
     picture = picture.quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
@@ -49,7 +49,7 @@ def _png(figure: Figure, dpi: int) -> bytes:
 
 
 def _pdf(figure: Figure, dpi: int) -> bytes:
-    """Return a PDF without date and version, the pixels of its images as they are."""
+    """Render a PDF without date and version, with images at their original resolution."""
     _interpolate(figure, "none")
     return _saved(figure, "pdf", dpi, CreationDate=None, Creator=None, Producer=None).getvalue()
 
@@ -59,7 +59,9 @@ RENDERERS = {"png": _png, "pdf": _pdf}
 
 def _saved(figure: Figure, kind: str, dpi: int, **metadata: None) -> io.BytesIO:
     buffer = io.BytesIO()
-    with plt.rc_context({"figure.constrained_layout.use": False}):  # else it comes to a figure without layout
+    with plt.rc_context(
+        {"figure.constrained_layout.use": False}
+    ):  # otherwise the figure is saved without its layout
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer
 

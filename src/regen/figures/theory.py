@@ -1,4 +1,4 @@
-"""The measured theory as pictures, from saved tables only."""
+"""Figures of the theory measurements, from saved tables only."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WAYS = {
     "baseline": ("score function, baseline", "#E69F00", "^"),
     "reparameterised": ("reparameterised", "#0072B2", "s"),
 }
-"""Name, colour and marker of each gradient estimator; most variance first, as in the panels."""
+"""Name, colour and marker of each gradient estimator, in the order of the panels: largest variance first."""
 FORMULAS = {"quadratic": "$f(z) = |z|^2 / 2$", "cosine": "$f(z) = \\cos z_1 + \\dots + \\cos z_D$"}
 SYMBOLS = {"mu": "$\\mu$", "logvar": "$\\log \\sigma^2$"}
 POWERLESS = 1.0
-"""The relative error of the estimate 0."""
+"""Relative error of the estimate 0."""
 
 
 def draw(
@@ -38,7 +38,7 @@ def draw(
 
 
 def draw_rate(table: pd.DataFrame) -> Figure:
-    """Return the relative error of p(x) by number of samples: measured points, exact lines, fitted slopes."""
+    """Draw the relative error of p(x) by number of samples: measured points, exact lines, fitted slopes."""
     figure, axes = plt.subplots(figsize=(5.2, 3.6))
     for name in LOOKS:
         slope = rate(table, name)
@@ -57,12 +57,12 @@ def draw_rate(table: pd.DataFrame) -> Figure:
 
 
 def add_heading(figure: Figure, text: str) -> None:
-    """Write what the figure shows above it."""
+    """Write the caption above the figure."""
     figure.suptitle(text, x=0.01, ha="left", fontsize="medium")
 
 
 def draw_errors(axes: Axes, rows: pd.DataFrame, x: str, error: str, label: str) -> None:
-    """Draw one estimator's errors as points, and the exact ones as a line if it is p(x) they are of."""
+    """Draw one estimator's errors as points and, for errors of p(x), the exact ones as a line."""
     colour, marker = LOOKS[rows["estimator"].iloc[0]]
     exact = error == "relative_error"
     axes.plot(rows[x], rows[error], marker, color=colour, linestyle="" if exact else "-", label=label)
@@ -71,9 +71,9 @@ def draw_errors(axes: Axes, rows: pd.DataFrame, x: str, error: str, label: str) 
 
 
 def draw_dimensions(table: pd.DataFrame) -> Figure:
-    """Return errors of p(x), above, and of log p(x), below, by latent dimension.
+    """Draw errors of p(x) (top) and log p(x) (bottom) by latent dimension.
 
-    Where the observation grows with z, left, and where it does not, right.
+    The observation grows with z on the left and has a fixed size on the right.
     """
     figure, grid = plt.subplots(2, 2, figsize=(7.2, 5.4), sharex=True, sharey="row")
     for (above, below), observation in zip(grid.T, (GROWS, FIXED), strict=True):
@@ -101,7 +101,7 @@ def draw_dimensions(table: pd.DataFrame) -> Figure:
 
 
 def observation_title(rows: pd.DataFrame) -> str:
-    """Return how large the observation is beside z."""
+    """Describe the size of the observation relative to z."""
     observed = rows["observed"].astype(int)
     if rows["observation"].iloc[0] == FIXED:
         return f"x keeps {observed.iloc[0]} values"
@@ -109,7 +109,7 @@ def observation_title(rows: pd.DataFrame) -> str:
 
 
 def draw_gradients(table: pd.DataFrame) -> Figure:
-    """Return the variance of one draw's gradient by latent dimension: a panel a function and parameter."""
+    """Draw the variance of one draw's gradient by latent dimension: a panel per function and parameter."""
     figure, grid = plt.subplots(2, 2, figsize=(7.2, 5.4), sharex=True, sharey=True)
     for row, (function, formula) in zip(grid, FORMULAS.items(), strict=True):
         for axes, (parameter, symbol) in zip(row, SYMBOLS.items(), strict=True):

@@ -1,4 +1,4 @@
-"""The figures of one VAE run, from saved artifacts only."""
+"""Figures of one VAE run, from saved artifacts only."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from regen.vae.networks import VAE
 from regen.vae.sampling import reconstruct
 
 COLUMNS = 8
-"""Images in a row of reconstructions."""
+"""Images per row of reconstructions."""
 ROWS = 4
-"""Rows of images, and as many of their reconstructions."""
+"""Rows of images, each with a row of reconstructions."""
 TERMS = {"negative_elbo": "-ELBO", "reconstruction": "reconstruction error", "kl": "KL(q || p)"}
 FEW = 8
-"""Epochs that are all in view; of more, the first, in which most is learnt, would flatten the others."""
+"""Maximum epochs that are all in view; with more, the steep first one would flatten the rest."""
 STYLES = {"train": "--", "valid": "-"}
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What training left: the VAE and its samples by epoch, of its first seed; its history, of all seeds; and
-    test images (N, D) uint8 with their labels (N,), None where the data has none.
+    """Results of training, and the test images.
+
+    The VAE and its samples by epoch are of the first seed, the history of all seeds. Test images are (N, D)
+    uint8, with labels (N,), None for data without labels.
     """
 
     vae: VAE
@@ -47,11 +49,11 @@ class Artifacts:
 def draw(run: Artifacts, title: str, folder: Path, settings: Figures) -> None:
     """Draw learning curves, samples over the epochs and reconstructions.
 
-    Where there are labels, walks between two classes too, and where codes have two dimensions, the whole
-    latent plane and where the test images lie in it.
+    With labels, also interpolations between two classes; with two latent dimensions, also the manifold and
+    the codes of the test images.
 
     Raises:
-        InputError: the classes to walk between are not among the labels.
+        InputError: the classes to interpolate between are missing from the labels.
     """
     run.vae.eval()
     with use_style():
@@ -60,7 +62,7 @@ def draw(run: Artifacts, title: str, folder: Path, settings: Figures) -> None:
 
 
 def _figures(run: Artifacts, title: str, settings: Figures) -> Iterator[tuple[str, Figure]]:
-    """Give the figures that there are of a run, one after another: first the one that may not be possible."""
+    """Yield the figures of a run by name, starting with the one that may fail."""
     if run.labels is not None:
         yield "interpolation", interpolation(run.vae, run.test, run.labels, settings.interpolation, title)
     if run.vae.latent == 2:
@@ -72,7 +74,7 @@ def _figures(run: Artifacts, title: str, settings: Figures) -> Iterator[tuple[st
 
 
 def learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Return -ELBO, reconstruction error and KL, train and valid, over epochs: a line a seed."""
+    """Draw -ELBO, reconstruction error and KL, train and valid, over epochs: one line per seed."""
     figure, axes = plt.subplots(1, len(TERMS), figsize=(9, 2.8), sharex=True)
     for ax, (term, name) in zip(axes, TERMS.items(), strict=True):
         curves = {
@@ -88,10 +90,10 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
 
 
 def _plot_curves(ax: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
-    """Draw a line a seed; of more than a few epochs the first may lie above the panel."""
+    """Draw one line per seed; with more than a few epochs the first may be above the panel."""
     for colour, (split, lines) in enumerate(curves.items()):
         label = [split, *[None] * (lines.shape[1] - 1)]
-        marker = "o" if len(lines) == 1 else ""  # one point makes no line
+        marker = "o" if len(lines) == 1 else ""  # a single point makes no line
         ax.plot(lines, STYLES[split], color=f"C{colour}", marker=marker, label=label)
     if len(curves["valid"]) > FEW:
         low = min(lines.to_numpy().min() for lines in curves.values())
@@ -100,7 +102,7 @@ def _plot_curves(ax: Axes, curves: Mapping[str, pd.DataFrame]) -> None:
 
 
 def reconstructions(run: Artifacts, title: str) -> Figure:
-    """Return rows of test images, each over a row of their reconstructions from the posterior's centre."""
+    """Draw rows of test images, each above their reconstructions from the posterior's centre."""
     rows = run.test[: ROWS * COLUMNS].split(COLUMNS)
     figure, axes = plt.subplots(
         len(rows), 1, figsize=(4.5, 1.2 * len(rows) + 0.5), squeeze=False, layout="compressed"

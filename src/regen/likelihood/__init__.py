@@ -1,1 +1,1 @@
-"""What is measured on trained VAEs: log p(x) by importance sampling, codes, interpolation."""
+"""Evaluation of trained VAEs: log p(x) by importance sampling, codes, interpolation."""

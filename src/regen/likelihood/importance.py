@@ -1,7 +1,7 @@
 """log p(x) by importance sampling: log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x).
 
-The noise of an image depends on the seed and the image's place alone, never on how images and samples are
-cut into chunks; all weights stay logarithms.
+The noise of an image depends only on the seed and the image's index, not on how images and samples are split
+into chunks. All weights are kept as logarithms.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from regen.vae.posterior import Posterior, standard_normal_log_prob
 
 MIB = 1 << 20
 CPU_CACHE = 8 * MIB
-"""On a CPU larger chunks are slower: a chunk's logits should stay in the cache between the operations."""
+"""Larger chunks are slower on a CPU, since a chunk's logits should stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,19 @@ class LogLikelihood:
 
 
 def standard_error(values: Tensor) -> float:
-    """Return the standard error of the mean of `values` (N,)."""
+    """Compute the standard error of the mean of `values` (N,)."""
     return float(values.std() / math.sqrt(len(values)))
 
 
 def log_weights(vae: VAE, x: Tensor, q: Posterior, noise: Tensor) -> Tensor:
-    """Return log p(x|z_k) + log p(z_k) - log q(z_k|x): `x` (N, D), `noise` (N, K, latent) -> (N, K) nats."""
+    """Log-weights log p(x|z_k) p(z_k) / q(z_k|x): `x` (N, D), `noise` (N, K, latent) -> (N, K) nats."""
     sample = q[:, None].sample(noise)
     log_prior = standard_normal_log_prob(sample.z)
     return bernoulli_log_prob(x[:, None], vae.decode(sample.z)) + log_prior - sample.log_prob
 
 
 def summarise(log_w: Tensor) -> LogLikelihood:
-    """Return the estimates from log-weights (N, K), summed in float64."""
+    """Compute the estimates from log-weights (N, K), summed in float64."""
     log_w = log_w.double()
     log_sum = log_w.logsumexp(1)
     return LogLikelihood(
@@ -68,19 +68,19 @@ def estimate(vae: VAE, pixels: Tensor, importance_samples: int, max_memory: int,
     """Estimate log p(x) of each of `pixels` (N, D) uint8 with K = `importance_samples` draws from q(z|x).
 
     Raises:
-        InputError: not even one sample fits into `max_memory` MiB.
+        InputError: not even a single sample fits into `max_memory` MiB.
     """
     vae.eval()
     chunk = _chunk(vae, pixels[:1], importance_samples, max_memory * MIB)
     generator = torch.Generator(pixels.device).manual_seed(seed)
-    # allocated before the chunks: small results left between large temporaries would fragment the heap
+    # allocated before the chunks, since small results between large temporaries would fragment the heap
     log_p, bound, ess = torch.empty(3, len(pixels), dtype=torch.float64)
     starts = range(0, len(pixels), chunk.images)
     for start in tqdm(starts, desc="log p(x)", unit="chunk", disable=None):
         here = slice(start, start + chunk.images)
         x = scale(pixels[here])
         q = vae.posterior(x)
-        # one call an image, so that an image's noise is the same in whichever chunk it falls
+        # one call per image, so that its noise does not depend on the chunks
         noise = torch.stack([_noise(importance_samples, vae.latent, generator) for _ in x])
         log_w = torch.cat([log_weights(vae, x, q, part) for part in noise.split(chunk.samples, 1)], 1)
         result = summarise(log_w.cpu())
@@ -99,9 +99,9 @@ class _Chunk:
 
 
 def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _Chunk:
-    """Return how many images, and how many samples of each, fit into `budget` bytes at a time."""
+    """Compute the numbers of images, and of samples of each, that fit into `budget` bytes at a time."""
     number = torch.get_default_dtype().itemsize
-    # kept of each sample to the end of a chunk: its noise (twice, while it is stacked) and float64 weights
+    # kept per sample to the end of a chunk: its noise (twice, during stacking) and float64 weights
     kept = 2 * number * vae.latent + 32
     noise = importance_samples * kept
     sample = number * _floats_per_sample(vae, pixels)
@@ -110,7 +110,7 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
             f"params.yaml: likelihood.max_memory: {budget // MIB}: too little for K = {importance_samples}; "
             f"allowed: at least {-(-(noise + sample) // MIB)} (MiB)"
         )
-    # a quarter stays free: the allocator cannot reuse at once all that is freed within a chunk
+    # a quarter is reserved, as the allocator cannot immediately reuse everything freed within a chunk
     image = number * _floats_per_image(vae, pixels) // importance_samples
     pairs = (budget * 3 // 4 - noise) // (sample + kept + image)
     if pixels.device.type == "cpu":
@@ -119,8 +119,8 @@ def _chunk(vae: VAE, pixels: Tensor, importance_samples: int, budget: int) -> _C
 
 
 def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
-    """Return how many floats decoding and scoring one sample of z holds, at most: all outputs at once."""
-    # z, its densities, what planar maps need on the way; the temporaries of the pixels' sum
+    """Upper bound of the floats needed to decode and score one sample of z: all outputs at once."""
+    # z, its densities, intermediate values of planar maps; temporaries of the sum over pixels
     outputs = [6 * vae.latent, 4 * pixels.shape[1]]
     with _record_outputs(vae.decoder, outputs):
         vae.decode(vae.centre(scale(pixels)))
@@ -128,16 +128,16 @@ def _floats_per_sample(vae: VAE, pixels: Tensor) -> int:
 
 
 def _floats_per_image(vae: VAE, pixels: Tensor) -> int:
-    """Return how many floats one image and its posterior hold, at most: all outputs at once."""
+    """Upper bound of the floats needed for one image and its posterior: all outputs at once."""
     outputs = [pixels.shape[1]]
     with _record_outputs(vae.encoder, outputs):
         vae.posterior(scale(pixels))
-    return sum(outputs) + 2 * outputs[-1]  # what is made of the posterior's parameters
+    return sum(outputs) + 2 * outputs[-1]  # derived from the posterior's parameters
 
 
 @contextmanager
 def _record_outputs(network: nn.Module, outputs: list[int]) -> Iterator[None]:
-    """Append the size of the output of each of the network's layers, in their order."""
+    """Append the output size of each of the network's layers, in order."""
     layers = [module for module in network.modules() if not list(module.children())]
     hooks = [
         layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.numel()))
@@ -151,10 +151,10 @@ def _record_outputs(network: nn.Module, outputs: list[int]) -> Iterator[None]:
 
 
 def summary(results: Mapping[int, LogLikelihood], importance_samples: int) -> dict[str, float | int | str]:
-    """Return the metrics of estimates by seed: means over seeds and images, in nats.
+    """Metrics of estimates by seed: means over seeds and images, in nats.
 
-    The standard error is over the images, of the estimates' mean over the seeds; of several seeds the
-    standard deviation of their means stands beside it.
+    The standard error is over the images, of the estimates averaged over the seeds. With several seeds, the
+    standard deviation of their means is included.
     """
     log_p, bound, ess = tensors(results).values()
     deviations = {
@@ -175,7 +175,7 @@ def summary(results: Mapping[int, LogLikelihood], importance_samples: int) -> di
 
 
 def tensors(results: Mapping[int, LogLikelihood]) -> dict[str, Tensor]:
-    """Return the estimates `log_p`, `elbo` and `ess` of each seed and image: (S, N) each."""
+    """Stack the estimates `log_p`, `elbo` and `ess` by seed and image: (S, N) each."""
     return {
         term: torch.stack([getattr(result, term) for result in results.values()])
         for term in ("log_p", "elbo", "ess")
@@ -183,7 +183,7 @@ def tensors(results: Mapping[int, LogLikelihood]) -> dict[str, Tensor]:
 
 
 def by_seed(results: Mapping[int, LogLikelihood]) -> pd.DataFrame:
-    """Return the means over the images, in nats, a row for each seed."""
+    """Table of the means over the images, in nats, with one row per seed."""
     rows = [
         {"seed": seed} | {term: metric(float(getattr(result, term).mean())) for term in ("log_p", "elbo")}
         for seed, result in results.items()

@@ -1,8 +1,8 @@
-"""Ways from one code to another, and how evenly what they decode to changes.
+"""Interpolation between codes, and the evenness of the decoded images along it.
 
 References:
-    Animating rotation with quaternion curves (Shoemake, 1985): the spherical way.
-    Sampling generative networks (White, 2016): that way between codes.
+    Animating rotation with quaternion curves (Shoemake, 1985): spherical interpolation.
+    Sampling generative networks (White, 2016): its use between codes.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ from regen.vae.networks import VAE
 from regen.vae.observations import scale
 
 OPPOSITE = 1e-3
-"""sin(angle) / angle of two codes below which they are opposite, and no arc between them is shorter."""
+"""Codes with sin(angle) / angle below this count as opposite, with no unique shortest arc."""
 CLASSES, POINTS = [2, 8], 10
-"""The report's walk, whatever `figures.interpolation` shows: 10 points from a 2 to an 8."""
+"""The course report's walk, independent of `figures.interpolation`: 10 points from a 2 to an 8."""
 PAIRS = 100
-"""Walks whose median is taken: the first 2 to the first 8, the second to the second, and so on."""
+"""Walks of which the median is taken: from the first 2 to the first 8, the second to the second, etc."""
 
 
 def linear(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` codes (..., steps, latent) on a line from `start` to `end` (..., latent), both there."""
+    """Place `steps` codes (..., steps, latent) on a line from `start` to `end` (..., latent), inclusive."""
     t = torch.linspace(0, 1, steps, device=start.device)[:, None]
     return (1 - t) * start[..., None, :] + t * end[..., None, :]
 
 
 def spherical(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` codes (steps, latent) from `start` to `end` (latent,) on an arc around the origin.
+    """Place `steps` codes (steps, latent) from `start` to `end` (latent,) on an arc around the origin.
 
-    At t it is (sin((1 - t) a) start + sin(t a) end) / sin(a), a the angle between them. Between codes of the
-    same length all have it, as almost all the prior's draws have about the same in many dimensions. Codes of
-    the same direction are joined by a line, and so are opposite ones, which no arc joins more than others.
+    The code at t is (sin((1 - t) a) start + sin(t a) end) / sin(a), where a is the angle between the ends.
+    Between codes of equal length all have that length, as have almost all draws from the prior in high
+    dimensions. Codes of the same direction, and opposite ones, which have no unique arc, are joined by a
+    line.
     """
     t = torch.linspace(0, 1, steps, device=start.device)[:, None]
     share = angle(start, end) / math.pi
@@ -48,16 +49,16 @@ def spherical(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 def angle(one: Tensor, other: Tensor) -> Tensor:
-    """Return the angle between two vectors (D,), (); exact also near 0 and pi, where arccos is not."""
+    """Angle between two vectors (D,) -> (); accurate near 0 and pi, unlike arccos."""
     u, v = (F.normalize(each, dim=0) for each in (one, other))
     return 2 * torch.atan2((u - v).norm(), (u + v).norm())
 
 
 def firsts(labels: Tensor, classes: list[int], count: int) -> Tensor:
-    """Return where the first images of each class are, (classes, at most `count`): as many of each.
+    """Find the first images of each class: indices (classes, at most `count`), equally many of each.
 
     Raises:
-        InputError: a class is not among the labels (N,).
+        InputError: a class is missing from the labels (N,).
     """
     there = labels.unique().tolist()
     if absent := [each for each in classes if each not in there]:
@@ -70,16 +71,16 @@ def firsts(labels: Tensor, classes: list[int], count: int) -> Tensor:
 
 
 def can_walk(labels: Tensor | None) -> TypeGuard[Tensor]:
-    """Return whether both of CLASSES are among the labels (N,), None where the data has none."""
+    """Whether both of CLASSES are among the labels (N,); `labels` is None for data without labels."""
     return labels is not None and set(CLASSES) <= set(labels.unique().tolist())
 
 
 @torch.no_grad()
 def largest_step(vae: VAE, pixels: Tensor, labels: Tensor) -> float:
-    """Return the largest step of a walk from a 2 to an 8 over the mean step; the median of the walks.
+    """Ratio of the largest to the mean step of a walk from a 2 to an 8; median over the walks.
 
     A walk is a line of POINTS codes between the posteriors' centres; a step is the RMS difference of the
-    pixels of neighbouring means of p(x|z). 1: all steps are equal; 9: one jump; NaN: nothing changes.
+    pixels of consecutive means of p(x|z). 1: all steps are equal; 9: a single jump; NaN: no change at all.
 
     pixels: (N, D) uint8; labels: (N,), with both of CLASSES
     """

@@ -1,4 +1,4 @@
-"""What test images say of a trained VAE: its bound, its reconstructions, and how much of z it uses.
+"""Scores of a trained VAE on test images: bound, reconstructions, and active units of z.
 
 References:
     Importance Weighted Autoencoders (Burda, Grosse and Salakhutdinov, 2016), section 5.3: active units.
@@ -21,17 +21,17 @@ from regen.vae.observations import scale
 
 BATCH = 1000
 ACTIVE_VARIANCE = 0.01
-"""A unit of z is active if its code varies more than this over the images."""
+"""Minimum variance over the images of the code of an active unit."""
 OTHER_NOISE = 1 << 40
-"""Added to a seed, so that the bound's noise is not that of the importance samples it is compared with."""
+"""Offset of the seed, so that the bound's noise is independent of that of the importance samples."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of each of N images, in float64."""
+    """Scores for each of N images, in float64."""
 
     bound: Elbo
-    """The bound's terms, from one sample of z, (N,) nats each."""
+    """Terms of the bound from one sample of z, (N,) nats each."""
     squared_error: Tensor
     """(N,): mean over the pixels of (x - E[x|z])^2, x in [0, 1], z the posterior's centre."""
     centres: Tensor
@@ -39,11 +39,11 @@ class Scores:
 
     @property
     def active_units(self) -> int:
-        """How many dimensions of z depend on x: those with Var_x(E[z|x]) > 0.01; none: q has collapsed."""
+        """Number of dimensions of z with Var_x(E[z|x]) > 0.01; 0 if the posterior has collapsed."""
         return int((self.centres.var(0) > ACTIVE_VARIANCE).sum())
 
     def means(self) -> dict[str, float | int]:
-        """Return the means over the images, in nats where they are of the bound."""
+        """Means over the images; terms of the bound are in nats."""
         return {
             "test_negative_elbo": -float(self.bound.value.mean()),
             "test_reconstruction": -float(self.bound.log_likelihood.mean()),
@@ -55,7 +55,7 @@ class Scores:
 
 @torch.no_grad()
 def score(vae: VAE, pixels: Tensor, seed: int) -> Scores:
-    """Return the scores of `pixels` (N, D) uint8; the noise is `seed`'s."""
+    """Score `pixels` (N, D) uint8, with noise from `seed`."""
     vae.eval()
     generator = torch.Generator(pixels.device).manual_seed(seed + OTHER_NOISE)
     parts = []
@@ -70,7 +70,7 @@ def score(vae: VAE, pixels: Tensor, seed: int) -> Scores:
 
 
 def summary(results: Mapping[int, Scores]) -> dict[str, float | int | str]:
-    """Return the metrics of scores by seed: means over seeds and images, and the bound's standard error."""
+    """Metrics of scores by seed: means over seeds and images, and the standard error of the bound."""
     table = by_seed(results).drop(columns="seed")
     bounds = tensors(results)["one_sample_elbo"]
     collapsed = int((table["active_units"] == 0).sum())
@@ -89,7 +89,7 @@ def _how_many(some: int, of: int) -> str:
 
 
 def tensors(results: Mapping[int, Scores]) -> dict[str, Tensor]:
-    """Return what is kept of each seed and image: (S, N) each."""
+    """Stack the scores by seed and image: (S, N) each."""
     return {
         "one_sample_elbo": torch.stack([result.bound.value for result in results.values()]),
         "squared_error": torch.stack([result.squared_error for result in results.values()]),
@@ -97,15 +97,15 @@ def tensors(results: Mapping[int, Scores]) -> dict[str, Tensor]:
 
 
 def by_seed(results: Mapping[int, Scores]) -> pd.DataFrame:
-    """Return the means over the images, a row for each seed."""
+    """Table of the means over the images, with one row per seed."""
     return pd.DataFrame([{"seed": seed, **result.means()} for seed, result in results.items()])
 
 
 def gap(results: Mapping[int, Scores], estimates: Mapping[int, LogLikelihood]) -> dict[str, float | str]:
-    """Return by how much the estimated log p(x) lies above the bound, in nats, with its standard error.
+    """Gap between the estimated log p(x) and the bound, in nats, with its standard error.
 
-    The two are of independent samples of z, so that nothing but the mathematics keeps it from falling below
-    zero; the standard error is over the images, paired.
+    Both use independent samples of z, so the gap is positive only if the theory holds. The standard error is
+    over the images, paired.
     """
     gaps = torch.stack([estimates[seed].log_p - result.bound.value for seed, result in results.items()])
     return {

@@ -27,7 +27,7 @@ class Theory(Section):
         description="dimensions of x per latent dimension, where x grows with z"
     )
     problems: Annotated[int, Field(ge=1, le=1000)] = Field(
-        description="random models with one observation each, whose median error is reported"
+        description="random models, one observation each, whose median error is reported"
     )
     repeats: Annotated[int, Field(ge=2, le=1000)] = Field(description="estimates per p(x)")
     proposal_shift: Annotated[float, Field(ge=0, le=1)] = Field(

@@ -1,1 +1,1 @@
-"""The planar flows of points: targets, flows trained side by side, their scores, single maps."""
+"""Planar flows on two-dimensional points: targets, training, scores, single maps."""

@@ -1,8 +1,8 @@
-"""Planar flows of two-dimensional points: which runs there are, and how all of the same depth train together.
+"""Planar flows on two-dimensional points: the runs, and joint training of all runs of the same depth.
 
-`planar_*` runs are trained from samples of a target: the flow takes the points to a standard normal, and the
+`planar_*` runs are trained from samples of a target: the flow maps the points to a standard normal, and the
 loss is -log p(x) = -log N(f(x)) - ladj. `density_*` runs are trained from the target's log-density: the flow
-takes normal samples to the target, and the loss is log q(z) - log p(z), whose mean is KL(q || p) up to the
+maps normal samples to the target, and the loss is log q(z) - log p(z), whose mean is KL(q || p) up to the
 target's normaliser (Rezende and Mohamed 2015, eq. 15).
 """
 
@@ -27,7 +27,7 @@ from regen.training.checkpoint import Checkpoint
 from regen.training.device import cast
 
 CHUNK = 500
-"""Iterations whose random numbers are drawn at once, and between two checkpoints."""
+"""Iterations whose random numbers are drawn at once, and between checkpoints."""
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -42,12 +42,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of the run, which its seeds share."""
+        """Name of the run, shared by its seeds."""
         return f"{'planar' if self.source == 'samples' else 'density'}_{self.target}_{self.layers}"
 
 
 def runs_of(layers: int, seeds: range) -> list[Run]:
-    """Return all runs of `layers` maps: those from samples first, target by target, seed by seed."""
+    """List all runs of `layers` maps: those from samples first, by target, then by seed."""
     return [
         Run(target, source, layers, seed)
         for source in ("samples", "density")
@@ -66,16 +66,16 @@ class Flows:
     losses: Tensor
 
     def __getitem__(self, run: int) -> Composition:
-        """Return one flow as the maps it is made of, in float64."""
+        """Build one flow from its maps, in float64."""
         layers = zip(*(each[..., run].double() for each in (self.u, self.w, self.b)), strict=True)
         return Composition([Planar(u, w, b) for u, w, b in layers])
 
 
 def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpoint: Checkpoint) -> Flows:
-    """Train all `runs`, of one depth, side by side on the CPU.
+    """Train all `runs` of one depth together on the CPU.
 
-    Each run comes out as it would alone, up to rounding. `points` are the targets' samples (N, 2). Goes on
-    from `checkpoint` where it holds a state.
+    Each run gives the same result as alone, up to rounding. `points` are the targets' samples (N, 2). Resumes
+    from `checkpoint` if it has a state.
 
     Raises:
         RunError: a loss or a parameter is not finite.
@@ -109,7 +109,7 @@ def train(runs: list[Run], points: Mapping[str, Tensor], settings: Flow, checkpo
 
 
 def _initialised(layers: int, generators: list[torch.Generator], scale: float) -> list[Tensor]:
-    """Return u, w ~ scale N(0, 1) and b = 0, in the shapes of `flow.stack`."""
+    """Initialise u, w ~ scale N(0, 1) and b = 0, in the shapes of `planar.stack`."""
     uw = torch.stack([torch.randn(2, layers, 2, generator=each) for each in generators], -1)
     u, w = (scale * uw)[..., None]
     b = torch.zeros(layers, len(generators), 1)
@@ -117,7 +117,7 @@ def _initialised(layers: int, generators: list[torch.Generator], scale: float) -
 
 
 def _batches(run: Run, generator: torch.Generator, points: Mapping[str, Tensor], batch_size: int) -> Tensor:
-    """Return CHUNK batches (CHUNK, 2, batch_size): points drawn with replacement, or normal samples."""
+    """Draw CHUNK batches (CHUNK, 2, batch_size): points with replacement, or normal samples."""
     if run.source == "density":
         return torch.randn(CHUNK, 2, batch_size, generator=generator)
     data = cast(points[run.target])
@@ -127,39 +127,39 @@ def _batches(run: Run, generator: torch.Generator, points: Mapping[str, Tensor],
 
 @dataclass(frozen=True)
 class Objective:
-    """The losses of `runs`: E(z) - ladj + c, with z where the flow takes x.
+    """The losses of `runs`: E(z) - ladj + c, where z is the image of x.
 
-    From samples E is -log N(z), and c is 0; from a density E is -log p(z), and c is log N(x), and changes
-    no gradient. Neighbouring runs with the same E are computed together.
+    From samples, E is -log N(z) and c is 0. From a density, E is -log p(z) and c is log N(x), which does not
+    affect gradients. Consecutive runs with the same E are computed together.
     """
 
     energies: list[Callable[[Tensor], Tensor]]
     sizes: list[int]
     from_density: Tensor
-    """Which runs are trained from a density, (R,) bool."""
+    """Mask of the runs trained from a density, (R,) bool."""
 
     @classmethod
     def of(cls, runs: list[Run]) -> Objective:
-        """Return the objective of runs in any order."""
+        """Build the objective of runs in any order."""
         targets = [run.target if run.source == "density" else "" for run in runs]
         groups = [(name, len(list(group))) for name, group in groupby(targets)]
         energies = [_target_energy(name) if name else _normal_energy for name, _ in groups]
         return cls(energies, [size for _, size in groups], torch.tensor([bool(name) for name in targets]))
 
     def constants(self, x: Tensor) -> Tensor:
-        """Return the means of c for batches `x` (..., 2, R, B): (..., R) nats."""
+        """Mean of c over batches `x` (..., 2, R, B): (..., R) nats."""
         log_normal = -_normal_energy(x.movedim(-3, 0)).mean(-1)
         return torch.where(self.from_density, log_normal, 0)
 
     def losses(self, x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
-        """Return the mean loss of each run but for c, (R,) in nats, on its batch of `x` (2, R, B)."""
+        """Mean loss of each run without c, (R,) nats, on its batch of `x` (2, R, B)."""
         z, ladj = planar_stack(x, u, w, b)
         parts = zip(self.energies, z.split(self.sizes, 1), strict=True)
         return (torch.cat([energy(part) for energy, part in parts]) - ladj).mean(-1)
 
 
 def _normal_energy(z: Tensor) -> Tensor:
-    """Return -log N(z; 0, I) of points (2, ...) in nats."""
+    """Energy -log N(z; 0, I) of points (2, ...) in nats."""
     return 0.5 * z.square().sum(0) + LOG_2PI
 
 
@@ -169,12 +169,12 @@ def _target_energy(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _sums(parameters: list[Tensor]) -> Tensor:
-    """Return the sum of each run's parameters, (1, R): not finite where one of them is not."""
+    """Sum of each run's parameters, (1, R), which is finite only if all of them are."""
     return torch.cat([each.detach().flatten(0, -3) for each in parameters]).sum((0, 2))[None]
 
 
 def _check_finite(losses: Tensor, start: int, runs: list[Run], settings: Flow) -> None:
-    """Raise a RunError that names the first run and iteration whose loss is not finite."""
+    """Raise a RunError naming the first run and iteration whose loss is not finite."""
     bad = (~losses.isfinite()).nonzero()
     if len(bad):
         iteration, index = bad[0].tolist()
@@ -212,7 +212,7 @@ def _resume(
     generators: list[torch.Generator],
     losses: Tensor,
 ) -> int:
-    """Restore everything from `checkpoint`; return the iterations that are done."""
+    """Restore the state from `checkpoint`; return the number of finished iterations."""
     state: dict[str, Any] | None = checkpoint.load()
     if state is None:
         return 0

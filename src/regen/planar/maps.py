@@ -1,4 +1,4 @@
-"""Single planar maps of normal samples, with the (u, w, b) that the report tries."""
+"""Single planar maps of normal samples, with the (u, w, b) of the course report."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SETTINGS = [(0.0, 0.01, 0.0)] + [
 ]
 """Mean and variance of the entries of u and w, and b."""
 UNCHANGED = 0.1
-"""A map that moves no point further than this leaves the samples looking as they were."""
+"""Largest displacement at which the samples look unchanged."""
 SATURATED = 0.99
-"""Where |tanh| is above this, a point moves by u or -u, whatever else it is."""
+"""Points with |tanh| above this move by nearly u or -u."""
 
 MOST, FEW = 0.75, 0.01
-"""Shares of the points: so many are saturated where there are groups at all, so many make a group."""
+"""Minimum shares of points that are saturated, and that form a group, for samples to be in groups."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Mapping:
 
     @property
     def h(self) -> Tensor:
-        """tanh(w.z + b) of each point (N,): its sign says to which side the point moves along u."""
+        """tanh(w.z + b) of each point (N,); its sign is the direction in which the point moves along u."""
         return torch.tanh(self.before @ self.map.w + self.map.b)
 
     @property
     def smaller_group(self) -> float:
-        """The share of points on the side to which fewer move."""
+        """Share of points that move in the less frequent direction."""
         positive = float((self.h > 0).double().mean())
         return min(positive, 1 - positive)
 
     @property
     def largest_move(self) -> float:
-        """How far the point goes that goes furthest."""
+        """Largest displacement of a point."""
         return float((self.after - self.before).norm(dim=-1).max())
 
     @property
@@ -63,7 +63,7 @@ class Mapping:
 
 
 def map_points(seed: int) -> list[Mapping]:
-    """Return what each of SETTINGS makes of the same POINTS normal samples."""
+    """Map the same POINTS normal samples with each of SETTINGS."""
     generator = torch.Generator().manual_seed(seed)
     before = torch.randn(POINTS, 2, generator=generator, dtype=torch.float64)
     mappings = []
@@ -75,7 +75,7 @@ def map_points(seed: int) -> list[Mapping]:
 
 
 def table(mappings: list[Mapping]) -> pd.DataFrame:
-    """Return one row a map: what was drawn, what it does, and whether u had to be corrected."""
+    """Table with one row per map: its parameters, its effect, and whether u was corrected."""
     rows = []
     for each in mappings:
         u = invertible(each.map.u, each.map.w, dim=-1)

@@ -1,6 +1,6 @@
-"""What a finished planar flow is worth: likelihood of its points, or divergence from its density.
+"""Evaluation of trained planar flows: likelihood of the points, or divergence from the density.
 
-All of it in float64, one map after another, and not through the batched code that trained the flow.
+Computed in float64, map by map, independently of the batched code used for training.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ COLUMNS = (
     "largest_inverse_error",
 )
 INVERTED = 1000
-"""Points on which a flow's inverse is checked: bisection of all of them would take longer than all else."""
+"""Points for checking a flow's inverse, a subset since bisection is slow."""
 
 
 def log_normal(z: Tensor) -> Tensor:
-    """Return log N(z; 0, I) of points (..., 2) in nats."""
+    """Log-density log N(z; 0, I) of points (..., 2) in nats."""
     return -0.5 * z.square().sum(-1) - LOG_2PI
 
 
 def log_likelihood(flow: Composition, x: Tensor) -> Tensor:
-    """Return log p(x) = log N(f(x)) + ladj of points (N, 2), for a flow trained from samples."""
+    """Log-density log p(x) = log N(f(x)) + ladj of points (N, 2), for a flow trained from samples."""
     z, ladj = flow.forward(x)
     return log_normal(z) + ladj
 
 
 def log_density(flow: Composition, z: Tensor) -> Tensor:
-    """Return log q(z) at any points (N, 2), for a flow trained from a density, through its inverse."""
+    """Log-density log q(z) at any points (N, 2), for a flow trained from a density, by inverting it."""
     start = flow.inverse(z)
     return log_normal(start) - flow.forward(start).ladj
 
 
 def divergence(flow: Composition, target: Target, noise: Tensor) -> dict[str, float]:
-    """Return KL(q || p) up to the constant log Z, KL itself where Z is known, and the effective sample share.
+    """Estimate KL(q || p) up to the constant log Z, KL itself if Z is known, and the effective sample share.
 
-    The latter is (sum w)^2 / (N sum w^2) of the weights w = p(z)/q(z) of samples of q, 1 where q equals p.
+    The latter is (sum w)^2 / (N sum w^2) of the weights w = p(z)/q(z) of samples of q, and 1 if q equals p.
     `noise` (N, 2) is standard normal.
     """
     z, ladj = flow.forward(noise)
@@ -67,21 +67,21 @@ def divergence(flow: Composition, target: Target, noise: Tensor) -> dict[str, fl
 
 
 def inverse_error(flow: Composition, x: Tensor) -> float:
-    """Return the largest distance that one of the first points of `x` (N, 2) moves, mapped forth and back."""
+    """Largest round-trip error of the first points of `x` (N, 2) under the flow and its inverse."""
     x = x[:INVERTED]
     return float((flow.inverse(flow.forward(x).y) - x).norm(dim=-1).max())
 
 
 def score(runs: list[Run], flows: Flows, points: Mapping[str, Tensor], settings: Flow) -> pd.DataFrame:
-    """Return one row a run and seed, in nats.
+    """Table with one row per run and seed, in nats.
 
-    `loss`, the mean of the last minibatch losses, is the reports' NLL; `nll` is that of all points. Runs from
-    a density have their divergence from it.
+    `loss`, the mean of the last minibatch losses, is the NLL of the course reports; `nll` is that of all
+    points. Runs from a density have their divergence from it.
     """
     rows = []
     for i, run in enumerate(runs):
         flow = flows[i]
-        generator = torch.Generator().manual_seed(-1 - run.seed)  # not the noise that it was trained on
+        generator = torch.Generator().manual_seed(-1 - run.seed)  # not the noise used in training
         noise = torch.randn(settings.evaluation_samples, 2, generator=generator, dtype=torch.float64)
         x = points[run.target].double()
         if run.source == "samples":

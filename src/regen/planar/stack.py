@@ -1,12 +1,12 @@
 """k planar maps of many flows at once, with the gradient written out.
 
-A flow of two-dimensional points is thousands of tiny operations, whose overhead is all that it costs. Here
-each map is four operations for all flows together on the way forth and four on the way back, and whatever
-can be done for all maps at once is: five times as fast as autograd through `bijections.Planar`, which stays
-the oracle of the tests. `torch.compile` halves the time of a step again, but takes half a minute to compile
-32 maps: more than it saves in 20,000 iterations.
+A flow on two-dimensional points consists of thousands of tiny operations, so its run time is almost all
+overhead. Here each map takes four operations forward and four backward for all flows together, and whatever
+is possible is done for all maps at once. This is five times as fast as autograd through `bijections.Planar`,
+which is the reference in the tests. `torch.compile` would halve the time per step again, but takes half a
+minute to compile 32 maps, more than it saves in 20,000 iterations.
 
-Shapes, in all of this module: points `x` (d, R, B), of R flows with B points each; `u`, `w` (k, d, R, 1) and
+Shapes in this module: points `x` (d, R, B), of R flows with B points each; `u`, `w` (k, d, R, 1) and
 `b` (k, R, 1), the parameters of their k maps.
 """
 
@@ -21,8 +21,8 @@ from regen.bijections import Mapped, invertible
 
 
 def planar_stack(x: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Mapped:
-    """Return the points (d, R, B) that k planar maps make of `x`, and their ladj (R, B) in nats."""
-    corrected = bool(((w * u).detach().sum(1) < -1).any())  # most steps need no correction, nor its gradient
+    """Apply k planar maps to `x`; return the points (d, R, B) and their ladj (R, B) in nats."""
+    corrected = bool(((w * u).detach().sum(1) < -1).any())  # most steps need no correction
     return Mapped(*_PlanarStack.apply(x, invertible(u, w, dim=1) if corrected else u, w, b))
 
 
@@ -32,7 +32,7 @@ class _PlanarStack(torch.autograd.Function):
         k, d = w.shape[:2]
         z, h = x.new_empty(k + 1, *x.shape), x.new_empty(k, *x.shape[1:])
         z[0] = x
-        # views are taken once, for all maps: taking them in the loop would cost as much as the arithmetic
+        # views are created once for all maps: in the loop they would cost as much as the arithmetic
         points, coordinates, weights = z.unbind(0), z.flatten(0, 1).unbind(0), w.flatten(0, 1).unbind(0)
         for i, (b_i, u_i, h_i) in enumerate(zip(b.unbind(0), u.unbind(0), h.unbind(0), strict=True)):
             torch.addcmul(b_i, coordinates[d * i], weights[d * i], out=h_i)
@@ -50,7 +50,7 @@ class _PlanarStack(torch.autograd.Function):
         z, h, slope, wu, det, u, w = ctx.saved_tensors
         k, d = w.shape[:2]
         grad_det = grads[1] / det
-        grad_a = (grad_det * h).mul_(-2 * wu)  # of h at first: d det / dh = -2 h wu
+        grad_a = (grad_det * h).mul_(-2 * wu)  # with respect to h first: d det / dh = -2 h wu
         grad_z = torch.empty_like(z)
         grad_z[k] = grads[0]
         points, coordinates, us = grad_z.unbind(0), grad_z.flatten(0, 1).unbind(0), u.flatten(0, 1).unbind(0)

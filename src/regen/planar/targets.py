@@ -1,4 +1,4 @@
-"""The two-dimensional targets: their log-densities, exact samples, and the reports' own files of points."""
+"""Two-dimensional targets: log-densities, exact samples, and the course reports' files of points."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from regen.errors import InputError
 
 POINTS = 5000
 GRID = 2000
-"""Cells a side of the grid on which a normaliser is summed: an error below 1e-9."""
+"""Cells per side of the grid for computing a normaliser, with an error below 1e-9."""
 
 
 def arcs(z0: Tensor, z1: Tensor) -> Tensor:
-    """Return the log-density of two arcs of a ring, up to its normaliser; elementwise."""
+    """Log-density of two arcs of a ring, up to its normaliser; elementwise."""
     sides = torch.logaddexp(_bell(z0 - 2, 0.6), _bell(z0 + 2, 0.6))
     return sides + _bell(torch.hypot(z0, z1) - 2, 0.4)
 
 
 def sine(z0: Tensor, z1: Tensor) -> Tensor:
-    """Return the log-density of a band around sin(2 pi z0 / 4): it goes on for ever along z0."""
+    """Log-density of a band around sin(2 pi z0 / 4), unbounded along z0 and so not normalisable."""
     return _bell(z1 - (2 * math.pi / 4 * z0).sin(), 0.4)
 
 
 def _bell(x: Tensor, sigma: float) -> Tensor:
-    """Return -(x / sigma)^2 / 2."""
+    """Evaluate -(x / sigma)^2 / 2."""
     return x.square() * (-0.5 / sigma**2)
 
 
 @dataclass(frozen=True)
 class Target:
-    """An unnormalised log-density, never above log 2, and the box in which it is sampled."""
+    """An unnormalised log-density, at most log 2, and the box in which it is sampled."""
 
     log_density: Callable[[Tensor, Tensor], Tensor]
     box: tuple[float, float]
-    """Half the sides: samples have |z0| and |z1| below these."""
+    """Half the sides of the box: samples have |z0| and |z1| below these."""
     proper: bool
-    """Whether nearly all of the mass lies in the box, so that there is a normaliser."""
+    """Whether nearly all of the mass is in the box, so that a normaliser exists."""
     file: RemoteFile
 
     def log_normaliser(self) -> float:
-        """Return log of the integral of exp(log_density) over the box, in nats."""
+        """Log of the integral of exp(log_density) over the box, in nats."""
         return float(self._grid().logsumexp(0) + math.log(4 * math.prod(self.box) / GRID**2))
 
     def entropy(self) -> float:
-        """Return the entropy in nats of the density restricted to the box: no flow's NLL can be lower."""
+        """Entropy in nats of the density restricted to the box, a lower bound of any flow's NLL."""
         log_p = self._grid()
         log_z = log_p.logsumexp(0)
         expected = ((log_p - log_z).exp() * log_p).sum()
         return self.log_normaliser() - float(expected)
 
     def _grid(self) -> Tensor:
-        """Return the log-density at the cells' centres, (GRID^2,) float64."""
+        """Log-density at the centres of the cells, (GRID^2,) float64."""
         centres = (torch.arange(GRID, dtype=torch.float64) + 0.5) / GRID * 2 - 1
         z0, z1 = (side * centres for side in self.box)
         return self.log_density(z0[:, None], z1[None]).flatten()
@@ -91,9 +91,9 @@ TARGETS = {
 
 
 def sample(target: Target, count: int, generator: torch.Generator) -> Tensor:
-    """Return exact samples (count, 2) of the target within its box, by rejection from the uniform density.
+    """Draw exact samples (count, 2) of the target in its box, by rejection from the uniform density.
 
-    In float64, whatever flows are trained in.
+    In float64, regardless of the training precision.
     """
     box = torch.tensor(target.box, dtype=torch.float64)
     accepted = torch.empty(0, 2, dtype=torch.float64)
@@ -105,17 +105,17 @@ def sample(target: Target, count: int, generator: torch.Generator) -> Tensor:
 
 
 def generate(seed: int) -> dict[str, Tensor]:
-    """Return POINTS samples (POINTS, 2) of every target."""
+    """Draw POINTS samples (POINTS, 2) of every target."""
     return {
         name: sample(target, POINTS, torch.Generator().manual_seed(seed)) for name, target in TARGETS.items()
     }
 
 
 def load(paths: Mapping[str, Path]) -> dict[str, Tensor]:
-    """Return the points of every target from its file, float32 (POINTS, 2).
+    """Read the points of every target from its file, float32 (POINTS, 2).
 
     Raises:
-        InputError: a file is no array of so many points.
+        InputError: a file is not an array of that shape.
     """
     return {name: _load(paths[target.file.name]) for name, target in TARGETS.items()}
 
@@ -123,7 +123,7 @@ def load(paths: Mapping[str, Path]) -> dict[str, Tensor]:
 def _load(path: Path) -> Tensor:
     try:
         with path.open("rb") as file:
-            points = np.lib.format.read_array(file, allow_pickle=False)  # .npy only: np.load takes .npz too
+            points = np.lib.format.read_array(file, allow_pickle=False)  # np.load also accepts .npz
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not an array of numbers ({error})") from None
     if points.dtype.kind not in "fiu":

@@ -1,7 +1,7 @@
-"""Theory, measured: what the reports derive about VAEs, against numbers that are got another way.
+"""Numerical checks of what the course reports derive about VAEs and GANs.
 
-Closed forms against quadrature and sampling, Monte Carlo against importance sampling where p(x) is known,
-gradients through the sampling step against those around it, and formulas as printed against those in use.
+Closed forms are compared with quadrature and sampling, Monte Carlo with importance sampling where p(x) is
+known, reparameterised gradients with score functions, and formulas as printed with those in use.
 
 References:
     Auto-Encoding Variational Bayes (Kingma and Welling, 2014).

@@ -1,4 +1,4 @@
-"""KL(q || p) of Gaussians in closed form, against the integral by quadrature and by Monte Carlo.
+"""KL(q || p) of Gaussians in closed form, by quadrature and by Monte Carlo.
 
 KL(N(m, s^2) || N(m', s'^2)) = log(s'/s) + (s^2 + (m - m')^2) / (2 s'^2) - 1/2
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regen.params import Theory
 
 REACH, POINTS = 12.0, 4001
-"""Standard deviations on either side, and points, of the quadrature: both beyond float64's precision."""
+"""Range in standard deviations on either side, and points of the quadrature: exact to float64 precision."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Case:
     var_p: float
 
     def log_q(self, z: Array) -> Array:
-        """Return log q(z) in nats, elementwise."""
+        """Log-density log q(z) in nats, elementwise."""
         return normal_log_prob(z, self.mu_q, self.var_q)
 
     def log_p(self, z: Array) -> Array:
-        """Return log p(z) in nats, elementwise."""
+        """Log-density log p(z) in nats, elementwise."""
         return normal_log_prob(z, self.mu_p, self.var_p)
 
 
@@ -51,31 +51,31 @@ CASES = (
     Case(-1.5, 0.5, 0.3, 2.0),
     Case(2.0, -1.0, 5.0, 0.5),
 )
-"""The two of the report first; then the mean alone, the variance alone, and both."""
+"""The two cases of the course report, then different means, different variances, and both."""
 
 
 def normal_log_prob(z: Array, mu: float, var: float) -> Array:
-    """Return log N(z; mu, var) in nats, elementwise."""
+    """Log-density log N(z; mu, var) in nats, elementwise."""
     return -0.5 * ((z - mu) ** 2 / var + math.log(2 * math.pi * var))
 
 
 def closed_form(case: Case) -> float:
-    """Return the divergence in nats, as above."""
+    """Divergence in nats by the formula above."""
     distance2 = (case.mu_q - case.mu_p) ** 2
     return 0.5 * (math.log(case.var_p / case.var_q) + (case.var_q + distance2) / case.var_p - 1)
 
 
 def quadrature(case: Case) -> float:
-    """Return the integral of q (log q - log p) in nats: the trapezoid rule, exponentially accurate here."""
+    """Integral of q (log q - log p) in nats by the trapezoid rule, which is exponentially accurate here."""
     reach = REACH * math.sqrt(case.var_q)
     z = np.linspace(case.mu_q - reach, case.mu_q + reach, POINTS)
     return float(np.trapezoid(np.exp(case.log_q(z)) * (case.log_q(z) - case.log_p(z)), z))
 
 
 def room(case: Case) -> float:
-    """Return the divergence in nats as the bound takes it, which knows p = N(0, 1) alone.
+    """Divergence in nats as computed by the bound, which only handles p = N(0, 1).
 
-    An affine map of z, which changes no divergence, makes p that.
+    An affine map of z, which preserves the divergence, transforms p to N(0, 1).
     """
     mu = (case.mu_q - case.mu_p) / math.sqrt(case.var_p)
     logvar = math.log(case.var_q / case.var_p)
@@ -91,18 +91,18 @@ class Mean:
 
 
 def mean_of(values: Array) -> Mean:
-    """Return the mean of `values` (n,)."""
+    """Compute the mean of `values` (n,)."""
     return Mean(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))))
 
 
 def monte_carlo(case: Case, samples: int, rng: np.random.Generator) -> Mean:
-    """Return the mean of log q - log p in nats over `samples` draws from q."""
+    """Mean of log q - log p in nats over `samples` draws from q."""
     z = case.mu_q + math.sqrt(case.var_q) * rng.standard_normal(samples)
     return mean_of(case.log_q(z) - case.log_p(z))
 
 
 def kl_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return a row for each of CASES: the divergence in nats in four ways."""
+    """Table with one row for each of CASES: the divergence in nats, computed in four ways."""
     rows = []
     for case in CASES:
         sampled = monte_carlo(case, settings.kl_samples, stream(seed, "kl", *map(str, vars(case).values())))
@@ -112,14 +112,14 @@ def kl_table(settings: Theory, seed: int) -> pd.DataFrame:
 
 
 def cells(sampled: Mean) -> dict[str, float]:
-    """Return a Monte Carlo mean as cells of a table."""
+    """Cells of a Monte Carlo mean."""
     return {"monte_carlo": sampled.value, "standard_error": sampled.standard_error}
 
 
 def kl_diagonal_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return a row for each of `dimensions`: KL(q || N(0, I)) in nats, q a random diagonal Gaussian.
+    """Table with one row per dimension: KL(q || N(0, I)) in nats, for a random diagonal Gaussian q.
 
-    The quadrature is the sum over the axes, along each of which q and p are independent.
+    The quadrature is summed over the axes, which are independent under q and p.
     """
     rows = []
     for latent in sorted(settings.dimensions):

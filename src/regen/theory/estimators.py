@@ -1,15 +1,15 @@
-"""p(x) by Monte Carlo from the prior and by importance sampling, where p(x) is known.
+"""p(x) by Monte Carlo from the prior and by importance sampling, in a model with known p(x).
 
 Both are the mean of w = p(x|z) p(z) / q(z) over L draws of z from q; plain Monte Carlo has q = p(z), which
 leaves w = p(x|z). The estimate is unbiased, and its relative error, as a root mean square, is exactly
 
     sqrt(chi2 / L),   1 + chi2 = E_q[w^2] / p(x)^2 = integral of p(z|x)^2 / q(z) dz:
 
-it falls like 1/sqrt(L) for every q, from a height that q decides. Of D latent dimensions that each say as
-much as another, 1 + chi2 is a product of D equal factors: the error grows exponentially with D, at a rate
-that depends on how far q is from p(z|x). Where chi2 is far above L no draw hits what carries the mean: almost
-every estimate is then almost 0, its measured relative error about 1, and the error of its logarithm, in
-nats, goes on growing.
+it falls like 1/sqrt(L) for every q, with a factor that depends on q. For D equally informative latent
+dimensions, 1 + chi2 is a product of D equal factors: the error grows exponentially with D, at a rate that
+depends on how far q is from p(z|x). If chi2 is far above L, no draw hits the region that dominates the mean:
+almost every estimate is then close to 0 and its measured relative error about 1, while the error of its
+logarithm, in nats, keeps growing.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 PLAIN, IMPORTANCE = "plain Monte Carlo", "importance sampling"
 GROWS, FIXED = "grows", "fixed"
 AT_ONCE = 100_000
-"""Draws of z held at once: some MB."""
+"""Draws of z in memory at once: a few MB."""
 
 
 def log_chi_square_plus_1(p: Gaussian, q: Gaussian) -> float:
-    """Return log of the integral of p^2 / q; infinite where q is too narrow for it to exist."""
+    """Log of the integral of p^2 / q; infinite if q is too narrow for it to exist."""
     P, Q, d = p.precision, q.precision, q.mean - p.mean
     A = 2 * P - Q
     if np.linalg.eigvalsh(A).min() <= 0:
@@ -47,7 +47,7 @@ def log_chi_square_plus_1(p: Gaussian, q: Gaussian) -> float:
 def log_estimates(
     problem: Problem, q: Gaussian, samples: int, repeats: int, rng: np.random.Generator
 ) -> Array:
-    """Return log 1/L sum_l p(x|z_l) p(z_l) / q(z_l), L = `samples`, z_l from q: (repeats,) nats."""
+    """Estimates log 1/L sum_l p(x|z_l) p(z_l) / q(z_l), L = `samples`, z_l from q: (repeats,) nats."""
     parts = []
     for count in _parts(repeats, max(1, AT_ONCE // samples)):
         draw = q.sample(rng.standard_normal((count, samples, len(q.mean))))
@@ -57,8 +57,8 @@ def log_estimates(
 
 
 def log_mean_exp(values: Array) -> Array:
-    """Return the logarithm of the mean of exp(values) over the last axis."""
-    top = values.max(-1, keepdims=True)  # np.logaddexp.reduce does the same in four times the time
+    """Logarithm of the mean of exp(values) over the last axis."""
+    top = values.max(-1, keepdims=True)  # np.logaddexp.reduce is four times slower
     return np.asarray(np.log(np.exp(values - top).mean(-1)) + top[..., 0])
 
 
@@ -67,7 +67,7 @@ def _parts(total: int, size: int) -> Iterator[int]:
 
 
 def proposals(problem: Problem, settings: Theory) -> dict[str, Gaussian]:
-    """Return what each estimator draws z from: the prior, or about the posterior, as an encoder knows it."""
+    """Proposals of the estimators: the prior, and an approximate posterior, as an encoder gives it."""
     posterior = problem.model.posterior(problem.x)
     return {
         PLAIN: Gaussian.standard(len(posterior.mean)),
@@ -82,7 +82,7 @@ class Errors:
     relative_error: float
     """Of p(x)."""
     expected_error: float
-    """The same, exactly."""
+    """Its exact value."""
     log_error: float
     """Of log p(x), nats."""
     samples_for_10_percent: float
@@ -94,7 +94,7 @@ def measure_errors(
 ) -> Errors:
     """Estimate p(x) of `problem` `repeats` times, with `samples` draws from `q` each."""
     off = log_estimates(problem, q, samples, repeats, rng) - problem.model.log_evidence(problem.x)
-    # at least 0 by its definition, if not by rounding
+    # 0 or more up to rounding
     chi2 = max(0.0, math.expm1(log_chi_square_plus_1(problem.model.posterior(problem.x), q)))
     return Errors(
         relative_error=math.sqrt(np.square(np.expm1(off)).mean()),
@@ -105,9 +105,9 @@ def measure_errors(
 
 
 def compare(latent: int, observed: int, samples: int, settings: Theory, seed: int) -> pd.DataFrame:
-    """Return a row for each estimator: medians of its errors over problems of the same size.
+    """Table with one row per estimator: medians of its errors over problems of the same size.
 
-    `information` is the median of KL(p(z|x) || p(z)), nats: how much x says about z.
+    `information` is the median of KL(p(z|x) || p(z)) in nats: the information that x carries about z.
     """
     rows = []
     for number in range(settings.problems):
@@ -123,7 +123,7 @@ def compare(latent: int, observed: int, samples: int, settings: Theory, seed: in
 
 
 def rate_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return the errors by number of samples L, at one latent dimension."""
+    """Table of the errors by number of samples L, for a fixed latent dimension."""
     latent = settings.rate_latent
     observed = settings.observed_per_latent * latent
     parts = [compare(latent, observed, L, settings, seed) for L in sorted(settings.rate_samples)]
@@ -132,10 +132,10 @@ def rate_table(settings: Theory, seed: int) -> pd.DataFrame:
 
 
 def dimension_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return the errors by latent dimension, at one number of samples.
+    """Table of the errors by latent dimension, for a fixed number of samples.
 
-    The observation grows with z, `observed_per_latent` values for each latent dimension, so that each of
-    these can be told from x as well as in a small model; or it stays as large as for `rate_latent`.
+    The observation either grows with z, with `observed_per_latent` values per latent dimension, so that x
+    determines each of them as well as in a small model; or it keeps the size that it has for `rate_latent`.
     """
     parts = []
     for observation in (GROWS, FIXED):
@@ -151,20 +151,20 @@ def dimension_table(settings: Theory, seed: int) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Slope:
-    """A straight line's slope by least squares, and its standard error from the scatter about the line."""
+    """Slope of a least-squares line, and its standard error from the residuals."""
 
     value: float
     standard_error: float
 
 
 def fit_slope(x: Array, y: Array) -> Slope:
-    """Return the slope of `y` over `x`, both (n,), n > 2."""
+    """Fit the slope of `y` over `x`, both (n,), n > 2."""
     (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
     return Slope(float(slope), math.sqrt(covariance[0, 0]))
 
 
 def rate(table: pd.DataFrame, estimator: str) -> Slope:
-    """Return the power of L with which the measured relative error of `rate_table` changes: -1/2 expected."""
+    """Fit the power of L in the measured relative error of `rate_table`; -1/2 is expected."""
     rows = table[table["estimator"] == estimator]
     return fit_slope(
         np.log(rows["samples"].to_numpy(np.float64)), np.log(rows["relative_error"].to_numpy(np.float64))
@@ -172,9 +172,9 @@ def rate(table: pd.DataFrame, estimator: str) -> Slope:
 
 
 def growth(table: pd.DataFrame, estimator: str) -> float:
-    """Return by what factor each latent dimension multiplies the samples needed, where x grows with z.
+    """Fit the factor by which a latent dimension multiplies the samples needed, where x grows with z.
 
-    It is that of 1 + chi2, the product over the dimensions, by least squares over `dimension_table`.
+    It is the factor per dimension of 1 + chi2, by least squares over `dimension_table`.
     """
     rows = table[(table["estimator"] == estimator) & (table["observation"] == GROWS)]
     chi2 = rows["samples_for_10_percent"].to_numpy(np.float64) * 0.1**2

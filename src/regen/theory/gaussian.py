@@ -1,4 +1,4 @@
-"""A model whose p(x) is known: z ~ N(0, I_D), x | z ~ N(W z, noise^2 I_P), everything Gaussian.
+"""A linear Gaussian model with known p(x): z ~ N(0, I_D), x | z ~ N(W z, noise^2 I_P).
 
 The posterior is N(m, S) with S = (I + W^T W / noise^2)^-1 and m = S W^T x / noise^2; p(x) is
 N(x; 0, W W^T + noise^2 I).
@@ -37,7 +37,7 @@ class Gaussian:
 
     @classmethod
     def standard(cls, dimension: int) -> Self:
-        """Return N(0, I)."""
+        """Construct N(0, I)."""
         return cls(np.zeros(dimension), np.eye(dimension))
 
     @property
@@ -52,7 +52,7 @@ class Gaussian:
         return inverse.T @ inverse
 
     def moved(self, shift: float, spread: float) -> Gaussian:
-        """Return the same, off by `shift` standard deviations along each axis and `spread` times as wide."""
+        """Shift by `shift` standard deviations along each axis and widen by a factor of `spread`."""
         return Gaussian(self.mean + shift * self.factor.sum(1), spread * self.factor)
 
     def sample(self, noise: Array) -> Draw:
@@ -60,18 +60,18 @@ class Gaussian:
         return Draw(self.mean + noise @ self.factor.T, standard_normal_log_prob(noise) - self.log_volume)
 
     def log_prob(self, z: Array) -> Array:
-        """Return the log-density of `z` in nats: (..., D) -> (...)."""
+        """Log-density of `z` in nats: (..., D) -> (...)."""
         noise = np.linalg.solve(self.factor, (z - self.mean)[..., None])[..., 0]
         return standard_normal_log_prob(noise) - self.log_volume
 
     def kl_to_standard(self) -> float:
-        """Return KL(self || N(0, I)) in nats."""
+        """KL(self || N(0, I)) in nats."""
         trace = np.square(self.factor).sum() + np.square(self.mean).sum()
         return float(0.5 * (trace - len(self.mean)) - self.log_volume)
 
 
 def standard_normal_log_prob(z: Array) -> Array:
-    """Return log N(z; 0, I) in nats: (..., D) -> (...)."""
+    """Log-density log N(z; 0, I) in nats: (..., D) -> (...)."""
     return -0.5 * (np.einsum("...d,...d->...", z, z) + z.shape[-1] * LOG_2PI)
 
 
@@ -83,17 +83,17 @@ class LinearGaussian:
     noise: float
 
     def log_likelihood(self, x: Array, z: Array) -> Array:
-        """Return log p(x|z) in nats: `x` (P,), `z` (..., D) -> (...)."""
+        """Log-likelihood log p(x|z) in nats: `x` (P,), `z` (..., D) -> (...)."""
         scaled = (x - z @ self.W.T) / self.noise
         return standard_normal_log_prob(scaled) - len(x) * math.log(self.noise)
 
     def log_evidence(self, x: Array) -> float:
-        """Return log p(x) in nats, exactly: `x` (P,)."""
+        """Exact log p(x) in nats: `x` (P,)."""
         covariance = self.W @ self.W.T + self.noise**2 * np.eye(len(x))
         return float(Gaussian(np.zeros(len(x)), np.linalg.cholesky(covariance)).log_prob(x))
 
     def posterior(self, x: Array) -> Gaussian:
-        """Return p(z|x), exactly: `x` (P,)."""
+        """Exact posterior p(z|x): `x` (P,)."""
         precision = np.eye(self.W.shape[1]) + self.W.T @ self.W / self.noise**2
         covariance = np.linalg.inv(precision)
         return Gaussian(covariance @ self.W.T @ x / self.noise**2, np.linalg.cholesky(covariance))
@@ -108,7 +108,7 @@ class Problem:
 
 
 def draw_problem(latent: int, observed: int, noise: float, rng: np.random.Generator) -> Problem:
-    """Return a random W and a draw of x; each value of x has signal of variance about 1 on `noise`^2."""
+    """Draw a random W and an x; each value of x has a signal of variance about 1, plus noise of `noise`^2."""
     W = rng.standard_normal((observed, latent)) / math.sqrt(latent)
     x = W @ rng.standard_normal(latent) + noise * rng.standard_normal(observed)
     return Problem(LinearGaussian(W, noise), x)

@@ -1,14 +1,14 @@
-"""The gradient of E_q[f(z)] through the sampling step, against other ways to the same gradient.
+"""Estimators of the gradient of E_q[f(z)]: reparameterised, and by score function.
 
-With z = mu + sigma * eps, eps ~ N(0, I), q = N(mu, sigma^2), the estimators from one draw are
+With z = mu + sigma * eps, eps ~ N(0, I), q = N(mu, sigma^2), the one-sample estimators are
 
     reparameterised            d f(z) / d(mu, logvar), through z
     score function             f(z)       d log q(z) / d(mu, logvar)
     score function, baseline   (f(z) - b) d log q(z) / d(mu, logvar), b the mean f of the other draws
 
-All have the gradient as their expectation; what differs is their variance. A score function's grows with
-that of f, to which all D coordinates contribute; a derivative along one coordinate sees that one alone where,
-as here, f is a sum over coordinates:
+All are unbiased, but their variances differ. That of a score function grows with the variance of f, to which
+all D coordinates contribute. A derivative along one coordinate depends on that coordinate only if, as here, f
+is a sum over coordinates:
 
     quadratic   f(z) = |z|^2 / 2       E f = sum (mu^2 + sigma^2) / 2
     cosine      f(z) = sum cos(z_d)    E f = sum cos(mu) exp(-sigma^2 / 2)
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from regen.params import Theory
 
 STEP = 1e-4
-"""Of central differences: the error is a multiple of its square, the rounding of its inverse."""
+"""Step of central differences: truncation grows with its square, rounding with its inverse."""
 PARAMETERS = ("mu", "logvar")
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function whose expectation is known."""
+    """A function with known expectation."""
 
     f: Callable[[Tensor], Tensor]
     """(..., D) -> (...)."""
@@ -60,14 +60,14 @@ FUNCTIONS: Mapping[str, Function] = {
 
 
 def gradients(value: Callable[[DiagonalGaussian], Tensor], q: DiagonalGaussian) -> Tensor:
-    """Return d sum(value(q)) / d(mu, logvar), stacked: (2, ..., D) for parameters (..., D)."""
+    """Gradient d sum(value(q)) / d(mu, logvar), stacked: (2, ..., D) for parameters (..., D)."""
     leaf = DiagonalGaussian(q.mu.detach().requires_grad_(), q.logvar.detach().requires_grad_())
     return torch.stack(torch.autograd.grad(value(leaf).sum(), (leaf.mu, leaf.logvar)))
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """The gradient from each draw alone, (2, N, D): of mu and of logvar."""
+    """Gradient estimates of single draws, (2, N, D), with respect to mu and logvar."""
 
     reparameterised: Tensor
     score: Tensor
@@ -75,8 +75,8 @@ class Estimates:
 
 
 def estimate(f: Callable[[Tensor], Tensor], q: DiagonalGaussian, noise: Tensor) -> Estimates:
-    """Return all three estimators on the same `noise` (N, D)."""
-    # a copy of the parameters for each draw: its gradient is that draw's alone
+    """Compute all three estimators on the same `noise` (N, D)."""
+    # one copy of the parameters per draw, to get the gradients of single draws
     each = DiagonalGaussian(q.mu.expand_as(noise).clone(), q.logvar.expand_as(noise).clone())
     z = q.sample(noise).z
     score = gradients(lambda q: q.log_prob(z), each)
@@ -92,7 +92,7 @@ def estimate(f: Callable[[Tensor], Tensor], q: DiagonalGaussian, noise: Tensor) 
 def finite_difference(
     f: Callable[[Tensor], Tensor], q: DiagonalGaussian, noise: Tensor, direction: Tensor
 ) -> Tensor:
-    """Return the slopes of mean f(mu + sigma * noise) along `direction` (2, D), with the same noise: (2,)."""
+    """Slopes of mean f(mu + sigma * noise) along `direction` (2, D), by finite differences: (2,)."""
     slopes = []
     for axis in torch.eye(2, dtype=noise.dtype):
         mu, logvar = STEP * axis[:, None] * direction
@@ -103,12 +103,14 @@ def finite_difference(
 
 
 def gradient_rows(name: str, latent: int, settings: Theory, seed: int) -> list[dict[str, object]]:
-    """Return a row each for mu and logvar, of one function in one dimension; see `gradient_table`.
+    """Rows for mu and logvar, of one function and dimension; see `gradient_table`.
 
     Every coordinate of q has mu from N(0, 1) and logvar from N(-1, 1).
     """
     function, rng = FUNCTIONS[name], stream(seed, "gradients", name)
-    parameters = torch.from_numpy(rng.standard_normal((latent, 2)))  # those of fewer dimensions come first
+    parameters = torch.from_numpy(
+        rng.standard_normal((latent, 2))
+    )  # the first ones are those of smaller dimensions
     q = DiagonalGaussian(parameters[:, 0], parameters[:, 1] - 1)
     rng = stream(seed, "gradients", name, latent)
     noise = torch.from_numpy(rng.standard_normal((settings.gradient_samples, latent)))
@@ -131,21 +133,21 @@ def gradient_rows(name: str, latent: int, settings: Theory, seed: int) -> list[d
 
 
 def standard_errors(each: Tensor, exact: Tensor) -> Tensor:
-    """Return how far off the mean of `each` (2, N, D) is, in standard errors, about 1: (2,).
+    """Error of the mean of `each` (2, N, D) in standard errors, expected to be about 1: (2,).
 
-    The root mean square over the coordinates of `exact` (2, D).
+    Root mean square over the coordinates of `exact` (2, D).
     """
     error = (each.mean(1) - exact) / (each.std(1) / math.sqrt(each.shape[1]))
     return error.square().mean(1).sqrt()
 
 
 def gradient_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return a row for each function, dimension and parameter.
+    """Table with one row per function, dimension and parameter.
 
-    `finite_difference_error` is that of the reparameterised slope along a random direction of length 1, on
-    the same noise, to the next power of ten; `standard_errors_*` is how far an estimator's mean is from the
-    closed form; `variance_*` is that of one draw's gradient, mean over the coordinates, and `ratio_*` the
-    same over the reparameterised one's.
+    `finite_difference_error` is the error of the reparameterised slope along a random direction of length 1,
+    on the same noise, rounded up to a power of ten. `standard_errors_*` is the distance of an estimator's
+    mean from the closed form. `variance_*` is the variance of a single draw's gradient, averaged over the
+    coordinates, and `ratio_*` the same relative to the reparameterised estimator.
     """
     rows = [
         row

@@ -1,4 +1,4 @@
-"""All the tables at once, and what the claims are judged by."""
+"""All tables, and the figures for judging the claims."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurements:
-    """The tables; each column is described where its table is made."""
+    """The tables; their columns are documented at the functions that make them."""
 
     kl: pd.DataFrame
     kl_diagonal: pd.DataFrame
@@ -41,7 +41,7 @@ class Measurements:
 
 
 def measure(settings: Theory, seed: int) -> Measurements:
-    """Return all tables, from `seed` alone."""
+    """Compute all tables; the only randomness is `seed`."""
     return Measurements(
         kl=kl_table(settings, seed),
         kl_diagonal=kl_diagonal_table(settings, seed),
@@ -55,7 +55,7 @@ def measure(settings: Theory, seed: int) -> Measurements:
 
 
 def summary(tables: Measurements) -> Metrics:
-    """Return the figures that the claims are judged by, numbers or words."""
+    """Figures for judging the claims, numbers or words."""
     return {
         **kl_summary(tables.kl),
         **estimator_summary(tables.rate, tables.dimensions),
@@ -67,19 +67,19 @@ def summary(tables: Measurements) -> Metrics:
 
 
 def kl_summary(kl: pd.DataFrame) -> Metrics:
-    """Return the report's two divergences in nats and the closed form's largest distance from the others."""
+    """Divergences of the course report's cases in nats, and the largest difference from the closed form."""
     off = (kl["monte_carlo"] - kl["closed_form"]).abs() / kl["standard_error"]
     ways = kl[["room", "quadrature"]].sub(kl["closed_form"], axis=0).abs().max(axis=1)
     return {
         "kl_zero": metric(float(kl["closed_form"].iloc[0])),
         "kl_fifty": metric(float(kl["closed_form"].iloc[1])),
         "kl_difference": metric(at_most(float(ways.max()))),
-        "kl_standard_errors": metric(float(off.max())),  # but for 0 / 0: q = p has no error at all
+        "kl_standard_errors": metric(float(off.max())),  # without 0 / 0, for q = p
     }
 
 
 def estimator_summary(by_samples: pd.DataFrame, by_latent: pd.DataFrame) -> Metrics:
-    """Return rates in L, factors a latent dimension, and errors of log p(x) in nats at both ends of D."""
+    """Rates in L, factors per latent dimension, and errors of log p(x) in nats at both ends of D."""
     found: dict[str, float | int | str] = {}
     for name, estimator in (("monte_carlo", PLAIN), ("importance", IMPORTANCE)):
         slope = rate(by_samples, estimator)
@@ -97,13 +97,13 @@ def estimator_summary(by_samples: pd.DataFrame, by_latent: pd.DataFrame) -> Metr
 
 
 def bernoulli_summary(bernoulli: pd.DataFrame) -> Metrics:
-    """Return the two formulas' means on binary images, nats, or words."""
+    """Means of the two formulas on binary images, in nats, or status words."""
     binary = bernoulli[bernoulli["data"] == "binary"].iloc[0]
     return {f"bernoulli_{column}": binary[column] for column in ("as_printed", "as_defined")}
 
 
 def gradient_summary(gradients: pd.DataFrame) -> Metrics:
-    """Return the largest distance from finite differences, and the least and largest ratios of variances."""
+    """Largest difference from finite differences, and smallest and largest ratios of variances."""
     found: dict[str, float | int | str] = {
         "finite_difference_error": metric(float(gradients["finite_difference_error"].max()))
     }

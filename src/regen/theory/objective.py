@@ -1,8 +1,8 @@
-"""The terms of the bound as the reports write them, against those that are trained on.
+"""The terms of the bound as written in the course reports, compared with those used for training.
 
-The reports' objective is binary cross-entropy plus (sum var + |mu|^2 - D - log det) / 2. One of them prints
-the Bernoulli term as k log x + (1 - k) log(1 - x), with data x and mean k in each other's place: at a pixel
-that is 0 or 1 that holds a log 0, and it is finite only where no pixel is either.
+The objective of the course reports is binary cross-entropy plus (sum var + |mu|^2 - D - log det) / 2. One
+report prints the Bernoulli term as k log x + (1 - k) log(1 - x), with data x and mean k swapped. At a pixel
+of 0 or 1 this contains log 0, so it is finite only for images without such pixels.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PIXELS = 784
 SIZES = ((6, 2), (64, 8), (PIXELS, 20))
 """Pixels and latent dimensions of the VAEs on which the two objectives are compared."""
 HIDDEN, LATENT = 500, 20
-"""Of the VAE whose first reconstruction the report gives: 784-500-(2x20), 20-500-784, ReLU."""
+"""Of the VAE whose first reconstruction error is in the course report: 784-500-(2x20), 20-500-784, ReLU."""
 INK = (0.5, 0.13)
-"""Shares of pixels that are 1: half, and as on the binarized digits."""
+"""Shares of pixels that are 1: one half, and that of the binarized digits."""
 
 
 def random_vae(pixels: int, latent: int, rng: np.random.Generator) -> VAE:
-    """Return a fresh VAE, D-HIDDEN-(2 x latent) and back, ReLU; torch's own random stream is kept."""
+    """Initialise a VAE, D-HIDDEN-(2 x latent) and back, ReLU, without changing torch's global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         encoder = mlp([pixels, HIDDEN, 2 * latent], "relu")
@@ -45,7 +45,7 @@ def random_vae(pixels: int, latent: int, rng: np.random.Generator) -> VAE:
 
 
 def binary_images(count: int, ink: float, rng: np.random.Generator) -> Tensor:
-    """Return images of independent pixels, 1 with probability `ink`: (count, PIXELS)."""
+    """Draw images of independent pixels, 1 with probability `ink`: (count, PIXELS)."""
     return cast(torch.from_numpy(rng.random((count, PIXELS)) < ink))
 
 
@@ -53,19 +53,19 @@ def binary_images(count: int, ink: float, rng: np.random.Generator) -> Tensor:
 
 
 def printed(x: Tensor, k: Tensor) -> Tensor:
-    """Return sum_d k log x + (1 - k) log(1 - x), as the report prints it: (N, D) -> (N,)."""
+    """Evaluate sum_d k log x + (1 - k) log(1 - x), as printed in the course report: (N, D) -> (N,)."""
     return (k * x.log() + (1 - k) * (1 - x).log()).sum(-1)
 
 
 def defined(x: Tensor, k: Tensor) -> Tensor:
-    """Return log p(x) = sum_d x log k + (1 - x) log(1 - k) nats, k the means: (N, D) -> (N,)."""
+    """Log-likelihood sum_d x log k + (1 - x) log(1 - k) in nats, with means k: (N, D) -> (N,)."""
     return (x * k.log() + (1 - x) * (1 - k).log()).sum(-1)
 
 
 def bernoulli_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return both formulas and the room's on binary images and on intensities: means over images, nats.
+    """Means of both formulas and of `regen.vae`'s on binary images and on intensities, in nats.
 
-    A word stands where a mean is not finite; `finite` is the share of images on which the printed one is.
+    Means that are not finite are status words; `finite` is the share of images with a finite printed formula.
     """
     rng = stream(seed, "bernoulli")
     size = (settings.images, PIXELS)
@@ -91,7 +91,7 @@ def bernoulli_table(settings: Theory, seed: int) -> pd.DataFrame:
 
 
 def literal_objective(vae: VAE, x: Tensor, noise: Tensor) -> Tensor:
-    """Return BCE + (sum var + |mu|^2 - D - log det) / 2 in nats: `x` (N, pixels), `noise` (N, D) -> (N,)."""
+    """Evaluate BCE + (sum var + |mu|^2 - D - log det) / 2, nats: `x` (N, pixels), `noise` (N, D) -> (N,)."""
     mu, logvar = vae.encoder(x).chunk(2, dim=-1)
     var = logvar.exp()
     means = vae.decoder(mu + var.sqrt() * noise).sigmoid()
@@ -102,9 +102,9 @@ def literal_objective(vae: VAE, x: Tensor, noise: Tensor) -> Tensor:
 
 @torch.no_grad()
 def objective_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return the room's -ELBO beside the reports' objective on random VAEs, nats an image.
+    """Compare -ELBO of `regen.vae` with the course reports' objective on random VAEs, in nats per image.
 
-    `largest_difference` is that of any image, to the next power of ten.
+    `largest_difference` is the maximum over images, rounded up to a power of ten.
     """
     rows = []
     for pixels, latent in SIZES:
@@ -130,9 +130,9 @@ def objective_table(settings: Theory, seed: int) -> pd.DataFrame:
 
 @torch.no_grad()
 def first_reconstruction_table(settings: Theory, seed: int) -> pd.DataFrame:
-    """Return -E_q[log p(x|z)] of fresh VAEs, nats an image: mean, least and most over the initialisations.
+    """Reconstruction error -E_q[log p(x|z)] of untrained VAEs in nats per image: mean, minimum and maximum.
 
-    Fresh logits are near 0, so that a pixel costs log 2 whatever it is.
+    Untrained logits are close to 0, so every pixel costs about log 2.
     """
     rows = []
     for ink in INK:

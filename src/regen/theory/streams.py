@@ -1,4 +1,4 @@
-"""Random numbers for each place in the measurements, all from one seed."""
+"""Independent random streams for the measurements, all from one seed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 
 def stream(seed: int, *place: str | int) -> np.random.Generator:
-    """Return the random numbers of a `place`, such as ("problem", latent, number).
+    """Random generator of a `place`, such as ("problem", latent, number).
 
-    Each has a stream of its own, so that a row of a table stays as it is when others come or go.
+    Each place has a stream of its own, so that adding or removing rows of a table does not change the others.
     """
     return np.random.default_rng([seed, *(zlib.crc32(str(step).encode()) for step in place)])

@@ -1,7 +1,7 @@
-"""What theory says of the game, measured on the losses in use: its value, and the generator's gradient.
+"""The value of the GAN's game and the generator's gradient, measured on the losses used for training.
 
-A normal p stands for the data, another, q, for the generator. The best critic's logit is log p - log q: at it
-D = s(logit) = p / (p + q).
+The data and the generator are normal distributions p and q. The optimal critic's logit is log p - log q, so
+that D = s(logit) = p / (p + q).
 
 References:
     Generative Adversarial Nets (Goodfellow et al., 2014): theorem 1, the value; section 3, the gradient.
@@ -21,17 +21,17 @@ from regen.gan.losses import OBJECTIVES, cross_entropy
 MEAN = 1.0
 """The data's."""
 SHIFTS = [i / 8 for i in range(-24, 25)]
-"""How far the generator's mean is from the data's: three standard deviations either way, 0 among them."""
+"""Offsets of the generator's mean from the data's: up to three standard deviations, including 0."""
 POINTS = 10_000
-"""Equally likely points that stand for a distribution: their mean is an integral by the midpoint rule."""
+"""Quantiles that represent a distribution: their mean is an integral by the midpoint rule."""
 FOUND_OUT = 0.01
-"""D(G(z)) of an image that the critic takes for generated."""
+"""D(G(z)) of an image that the critic recognises as generated."""
 
 
 def value(p: Normal, q: Normal) -> float:
-    """Return V(D, G) = E_p log D + E_q log(1 - D) at the best critic, in nats: 2 JSD(p, q) - log 4.
+    """V(D, G) = E_p log D + E_q log(1 - D) at the optimal critic, in nats: 2 JSD(p, q) - log 4.
 
-    Each expectation is a mean over the quantiles of its distribution, which the loss takes as it does images.
+    Each expectation is a mean over the quantiles of its distribution, passed to the loss in place of images.
     """
     share = (torch.arange(POINTS, dtype=torch.float64) + 0.5) / POINTS
 
@@ -42,14 +42,14 @@ def value(p: Normal, q: Normal) -> float:
 
 
 def value_by_shift() -> dict[float, float]:
-    """Return the value of each of SHIFTS, in nats."""
+    """Value at each of SHIFTS, in nats."""
     return {shift: value(Normal(MEAN, 1.0), Normal(MEAN + shift, 1.0)) for shift in SHIFTS}
 
 
 def gradients(probability: float) -> tuple[float, float]:
-    """Return how steep the generator's losses are in the critic's logit where D(G(z)) is `probability`.
+    """Slopes of the generator's losses in the critic's logit at D(G(z)) = `probability`.
 
-    First that of the game of two players, which is V's E_q log(1 - D), then the non-saturating -E_q log D.
+    First that of the two-player game, E_q log(1 - D), then that of the non-saturating loss, -E_q log D.
     """
     logit = math.log(probability / (1 - probability))
     Q = torch.tensor([logit], dtype=torch.float64, requires_grad=True)
@@ -60,9 +60,9 @@ def gradients(probability: float) -> tuple[float, float]:
 
 
 def summary() -> Metrics:
-    """Return the figures that the claims are judged by: the least value in nats, and the losses' gradients.
+    """Figures for judging the claims: the minimum of the value in nats, and the gradients of the losses.
 
-    `gan_value_shift` is where the value is least, `gan_value_elsewhere` the least of all other shifts.
+    `gan_value_shift` is the shift at the minimum, `gan_value_elsewhere` the minimum over all other shifts.
     """
     values = value_by_shift()
     best = min(values, key=lambda shift: values[shift])

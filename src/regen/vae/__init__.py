@@ -1,4 +1,4 @@
-"""Variational autoencoders: networks, bound, training, importance-sampled likelihood, figures.
+"""Variational autoencoders: networks, posteriors, bound, training, sampling.
 
 References:
     Auto-Encoding Variational Bayes (Kingma and Welling, 2014).

@@ -1,4 +1,4 @@
-"""The evidence lower bound, in log-space from logits throughout."""
+"""The evidence lower bound, computed from logits in log-space."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Elbo:
 
 
 def elbo(vae: VAE, x: Tensor, noise: Tensor | None = None) -> Elbo:
-    """Return a one-sample estimate of the bound (Kingma and Welling 2014, eq. 10) for `x` (N, D) in [0, 1].
+    """Estimate the bound for `x` (N, D) in [0, 1] from one sample (Kingma and Welling 2014, eq. 10).
 
-    `noise` (N, latent) is standard normal, from torch's global generator where none is given.
+    `noise` (N, latent) is standard normal, by default from torch's global generator.
     """
     q = vae.posterior(x)
     sample = q.sample(x.new_empty(len(x), vae.latent).normal_() if noise is None else noise)

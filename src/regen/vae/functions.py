@@ -1,8 +1,8 @@
-"""Elementwise functions in the form that a CPU computes fastest; an accelerator's own kernels are used there.
+"""Elementwise functions in forms that are fast on a CPU; accelerators use torch's own kernels.
 
-torch's CPU kernels of elu, softplus and binary cross-entropy go through expm1 and log1p, which take 5 to 8 x
-as long as exp and log. What exp and log round away is at most half of what 1 is rounded to (6e-8 in float32,
-1e-16 in float64), less than sums of such numbers can hold.
+torch's CPU kernels of elu, softplus and binary cross-entropy use expm1 and log1p, which take 5 to 8 times as
+long as exp and log. The rounding error of exp and log is at most half an ulp of 1 (6e-8 in float32, 1e-16 in
+float64), which is below the precision of sums of such numbers.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class _Softplus(torch.autograd.Function):
 
 
 def elu(x: Tensor) -> Tensor:
-    """Return x where it is positive, exp(x) - 1 elsewhere."""
+    """ELU: x where it is positive, exp(x) - 1 elsewhere."""
     return _Elu.apply(x) if x.device.type == "cpu" else F.elu(x)
 
 
 def softplus(x: Tensor) -> Tensor:
-    """Return log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
+    """Softplus: log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
     return _Softplus.apply(x) if x.device.type == "cpu" else F.softplus(x)
 
 
@@ -53,14 +53,14 @@ class ELU(nn.Module):
     """`elu` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply to each element."""
+        """Apply `elu` elementwise."""
         return elu(x)
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
-    """Return sum_d x_d log p_d + (1 - x_d) log(1 - p_d) = sum_d x_d l_d - softplus(l_d), p = sigmoid(l).
+    """Evaluate sum_d x_d log p_d + (1 - x_d) log(1 - p_d) = sum_d x_d l_d - softplus(l_d), p = sigmoid(l).
 
     `x` and `logits` (..., D), broadcast against each other -> (...) nats.
     """
-    logits = logits.to(torch.promote_types(x.dtype, logits.dtype))  # under autocast they are bfloat16
+    logits = logits.to(torch.promote_types(x.dtype, logits.dtype))  # bfloat16 under autocast
     return (x * logits - softplus(logits)).sum(-1)

@@ -1,4 +1,4 @@
-"""The networks of a VAE and its posterior, built from its part of `params.yaml`."""
+"""Networks of a VAE, built from its section of `params.yaml`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"elu": ELU, "relu": nn.ReLU}
 
 
 def mlp(widths: list[int], activation: str) -> nn.Sequential:
-    """Return linear layers of `widths`, inputs first, and the activation between them, not at the end."""
+    """Build linear layers of `widths`, inputs first, with activations between them but not at the end."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
@@ -41,27 +41,27 @@ class VAE(nn.Module):
         self.shape = shape
 
     def posterior(self, x: Tensor) -> Posterior:
-        """Return q(z|x) for `x` (N, D) in [0, 1]."""
+        """Posterior q(z|x) for `x` (N, D) in [0, 1]."""
         outputs = self.encoder(x).to(x.dtype)
         mu, logvar, maps = outputs.tensor_split([self.latent, 2 * self.latent], dim=-1)
         gaussian = DiagonalGaussian(mu, logvar)
         return PlanarPosterior.from_outputs(gaussian, maps) if maps.shape[-1] else gaussian
 
     def centre(self, x: Tensor) -> Tensor:
-        """Return the code (N, latent) of `x` that a sample without noise gives: q's mean, mapped."""
+        """Code (N, latent) of `x`, a sample with zero noise: the mean of the Gaussian, mapped by the flow."""
         return self.posterior(x).sample(x.new_zeros(len(x), self.latent)).z
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the logits of the pixels, (..., latent) -> (..., D)."""
-        logits: Tensor = self.decoder(z.reshape(-1, self.latent))  # convolutions take one leading axis
+        """Map codes to logits of the pixels, (..., latent) -> (..., D)."""
+        logits: Tensor = self.decoder(z.reshape(-1, self.latent))  # convolutions need a single batch axis
         return logits.reshape(*z.shape[:-1], -1)
 
 
 def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
-    """Return the freshly initialised VAE of `run` for images of `shape` (C, H, W).
+    """Initialise the VAE of `run` for images of `shape` (C, H, W).
 
-    `logit_shift` goes into the last layer's bias: the same function and the same gradients as a shift of
-    the logits, without an addition at every step.
+    `logit_shift` is added to the bias of the last layer, which is equivalent to shifting the logits, but
+    without an addition at every step.
     """
     outputs = 2 * run.latent + run.planar_layers * (2 * run.latent + 1)
     encoder = _network(run, [*run.encoder, outputs], shape, transposed=False)
@@ -73,9 +73,9 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
 
 
 def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed: bool) -> nn.Sequential:
-    """Return `layers` from flat (N, D) to flat (N, D), the last one without what follows a hidden layer."""
+    """Build `layers` from flat (N, D) to flat (N, D), the last one without activation, norm and dropout."""
     modules: list[nn.Module] = []
-    before: Shape = (prod(start),)  # what the modules so far give
+    before: Shape = (prod(start),)  # output shape of the modules so far
     for i, (layer, (given, after)) in enumerate(
         zip(layers, pairwise(shapes(layers, start, transposed)), strict=True)
     ):
@@ -99,7 +99,7 @@ def _affine(layer: int | Conv, inputs: int, transposed: bool) -> nn.Module:
 
 
 def _follow(run: VaeRun, layer: int | Conv) -> list[nn.Module]:
-    """Return what follows the affine part of a hidden layer, before it is pooled."""
+    """Modules after the affine part of a hidden layer, before pooling."""
     modules: list[nn.Module] = []
     if run.batch_norm:
         modules.append(nn.BatchNorm2d(layer.channels) if isinstance(layer, Conv) else nn.BatchNorm1d(layer))
@@ -110,8 +110,10 @@ def _follow(run: VaeRun, layer: int | Conv) -> list[nn.Module]:
 
 
 def load_vae(run: VaeRun, shape: tuple[int, ...], weights: Path) -> VAE:
-    """Return the trained VAE of `run`, for evaluation; InputError where `weights` are absent or of another
-    architecture.
+    """Load the trained VAE of `run` in evaluation mode.
+
+    Raises:
+        InputError: the file `weights` is absent, damaged, or belongs to another architecture.
     """
     vae = build_vae(run, shape)
     load_weights(vae, weights)

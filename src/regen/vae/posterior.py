@@ -1,4 +1,4 @@
-"""Approximate posteriors q(z|x): a way to sample and a density, all that bound and estimator need.
+"""Approximate posteriors q(z|x), with sampling and densities, as needed by the bound and the estimator.
 
 References:
     Auto-Encoding Variational Bayes (Kingma and Welling, 2014): the diagonal Gaussian.
@@ -34,19 +34,20 @@ class Posterior(Protocol):
         """Map standard normal `noise` (N, D) to samples and their log-densities."""
 
     def kl(self, sample: Sample) -> Tensor:
-        """Return KL(q || N(0, I)) in nats, (N,): in closed form, or estimated on `sample`."""
+        """KL(q || N(0, I)) in nats, (N,): in closed form, or estimated from `sample`."""
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return the log-density in nats at any `z` (..., D): (...)."""
+        """Log-density in nats at any `z`: (..., D) -> (...)."""
 
     def __getitem__(self, index: Any) -> Posterior:
-        """Index the parameters' leading axes: `q[a:b]` is some of the images, `q[:, None]` takes K samples of
-        each, with `noise` and `z` (N, K, D).
+        """Index the parameters' leading axes.
+
+        `q[a:b]` selects images; `q[:, None]` takes K samples of each, with `noise` and `z` (N, K, D).
         """
 
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
-    """Return log N(z; 0, I) in nats: (..., D) -> (...)."""
+    """Log-density log N(z; 0, I) in nats: (..., D) -> (...)."""
     return -0.5 * (z.square().sum(-1) + z.shape[-1] * LOG_2PI)
 
 
@@ -58,17 +59,17 @@ class DiagonalGaussian:
     logvar: Tensor
 
     def sample(self, noise: Tensor) -> Sample:
-        """Reparameterise: z = mu + sigma * noise, with the density of the noise and its change of volume."""
+        """Reparameterise: z = mu + sigma * noise, with density from the noise and the change of volume."""
         z = torch.addcmul(self.mu, (0.5 * self.logvar).exp(), noise)
         return Sample(z, standard_normal_log_prob(noise) - 0.5 * self.logvar.sum(-1))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return log N(z; mu, diag(exp(logvar))) in nats: (..., D) -> (...)."""
+        """Log-density log N(z; mu, diag(exp(logvar))) in nats: (..., D) -> (...)."""
         noise = (z - self.mu) * (-0.5 * self.logvar).exp()
         return standard_normal_log_prob(noise) - 0.5 * self.logvar.sum(-1)
 
     def kl(self, sample: Sample | None = None) -> Tensor:  # noqa: ARG002  (a closed form needs no sample)
-        """Return (|mu|^2 + sum(exp(logvar) - 1 - logvar)) / 2 (Kingma and Welling 2014, appendix B)."""
+        """KL in closed form: (|mu|^2 + sum(exp(logvar) - 1 - logvar)) / 2 (Kingma and Welling, app. B)."""
         return 0.5 * (self.mu.square() + self.logvar.exp() - 1 - self.logvar).sum(-1)
 
     def __getitem__(self, index: Any) -> DiagonalGaussian:
@@ -78,14 +79,14 @@ class DiagonalGaussian:
 
 @dataclass(frozen=True)
 class PlanarPosterior:
-    """q(z|x) of z = f_k(...f_1(z_0)), z_0 from a diagonal Gaussian, each f_i planar, with u, w, b of x."""
+    """q(z|x) of z = f_k(...f_1(z_0)), z_0 from a diagonal Gaussian, f_i planar with u, w, b from x."""
 
     base: DiagonalGaussian
     maps: tuple[Planar, ...]
 
     @classmethod
     def from_outputs(cls, base: DiagonalGaussian, outputs: Tensor) -> PlanarPosterior:
-        """Read u, w and b of each map off a network's `outputs` (N, k (2D + 1))."""
+        """Split a network's `outputs` (N, k (2D + 1)) into u, w and b of each map."""
         latent = base.mu.shape[-1]
         layers = outputs.unflatten(-1, (-1, 2 * latent + 1)).unbind(-2)
         parts = (layer.split([latent, latent, 1], dim=-1) for layer in layers)
@@ -102,12 +103,12 @@ class PlanarPosterior:
         return Sample(z, start.log_prob - ladj)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return the log-density in nats at any `z`, through the numerical inverse of the flow."""
+        """Log-density in nats at any `z`, by numerical inversion of the flow."""
         start = self._flow.inverse(z)
         return self.base.log_prob(start) - self._flow.forward(start).ladj
 
     def kl(self, sample: Sample) -> Tensor:
-        """Return log q(z|x) - log p(z) of the sample: unbiased, since there is no closed form (eq. 15)."""
+        """Unbiased estimate log q(z|x) - log p(z), as there is no closed form (eq. 15)."""
         return sample.log_prob - standard_normal_log_prob(sample.z)
 
     def __getitem__(self, index: Any) -> PlanarPosterior:

@@ -1,4 +1,4 @@
-"""Images of a trained VAE: from the prior, from codes, from other images."""
+"""Images of a trained VAE: samples from the prior, decoded codes, reconstructions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BATCH = 500
 
 
 def sample(vae: VAE, count: int, seed: int) -> Tensor:
-    """Return the means of p(x|z) for `count` z from the prior, (N, C, H, W) uint8, on the VAE's device."""
+    """Means of p(x|z) for `count` z from the prior, (N, C, H, W) uint8, on the VAE's device."""
     device = next(vae.parameters()).device
     z = torch.randn(count, vae.latent, generator=torch.Generator().manual_seed(seed)).to(device)
     return means(vae.eval(), z)
@@ -20,15 +20,13 @@ def sample(vae: VAE, count: int, seed: int) -> Tensor:
 
 @torch.no_grad()
 def reconstruct(vae: VAE, pixels: Tensor) -> Tensor:
-    """Return the means of p(x|z), z the posterior's centre of each of `pixels` (N, D) uint8: (N, C, H, W)
-    uint8.
-    """
+    """Means of p(x|z) at the posterior's centres: `pixels` (N, D) uint8 -> (N, C, H, W) uint8."""
     vae.eval()
     return means(vae, torch.cat([vae.centre(scale(batch)) for batch in pixels.split(BATCH)]))
 
 
 @torch.no_grad()
 def means(vae: VAE, codes: Tensor) -> Tensor:
-    """Return the means of p(x|z) of `codes` (N, latent) as images (N, C, H, W) uint8."""
+    """Means of p(x|z) for `codes` (N, latent), as images (N, C, H, W) uint8."""
     images = torch.cat([to_pixels(vae.decode(part).sigmoid()) for part in codes.split(BATCH)])
     return images.unflatten(-1, vae.shape)

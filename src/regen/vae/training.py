@@ -23,7 +23,7 @@ SNAPSHOT_IMAGES = 64
 
 
 class VaeLearner:
-    """Adam on the negative ELBO, and the validation bound after each epoch."""
+    """Adam on the negative ELBO, with the bound on validation images after each epoch."""
 
     terms: tuple[str, ...] = ("negative_elbo", "reconstruction", "kl")
 
@@ -41,7 +41,7 @@ class VaeLearner:
         return {"vae": self.vae, "optimizer": self.optimizer}
 
     def step(self, batch: Tensor) -> Tensor:
-        """Take one step on `batch` (N, D) uint8; return the terms' means (3,) in nats an image."""
+        """Take one step on `batch` (N, D) uint8; return the means of the terms, (3,) nats per image."""
         self.optimizer.zero_grad()
         with self.autocast:
             terms = mean_terms(elbo(self.vae, scale(batch)))
@@ -85,14 +85,14 @@ def train(
 
 
 def mean_terms(bound: Elbo) -> Tensor:
-    """Return the means of -ELBO, reconstruction error and KL, (3,) nats an image."""
+    """Means of -ELBO, reconstruction error and KL, (3,) nats per image."""
     log_likelihood, kl = torch.stack([bound.log_likelihood, bound.kl]).mean(-1)
     return torch.stack([kl - log_likelihood, -log_likelihood, kl])
 
 
 @torch.no_grad()
 def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
-    """Return the terms of `mean_terms` over all of `pixels` (N, D) uint8, one sample of z an image."""
+    """Terms of `mean_terms` over all `pixels` (N, D) uint8, with one sample of z per image."""
     training = vae.training
     vae.eval()
     batches = pixels.split(EVALUATION_BATCH)
@@ -102,12 +102,12 @@ def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
 
 
 def summary(vae: VAE, history: pd.DataFrame) -> dict[str, float | int | str]:
-    """Return the metrics of a finished run: its last epoch's terms and its size.
+    """Metrics of a finished run: the terms after the last epoch, and the number of parameters.
 
-    `history` has a row for each seed and epoch. Of several seeds the terms are means, and their standard
-    deviations stand beside them.
+    `history` has one row per seed and epoch. With several seeds the terms are means, and their standard
+    deviations are included.
     """
-    last = history.groupby("seed").tail(1).set_index("seed")  # last() would pass over what is not a number
+    last = history.groupby("seed").tail(1).set_index("seed")  # last() would skip NaN
     terms = [str(name) for name in last.columns if name != "epoch"]
     scores = {name: metric(float(last[name].mean(skipna=False))) for name in terms}
     if len(last) > 1:
