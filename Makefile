@@ -3,9 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BASE ?= main
 JOBS ?= 0
-# A worker for each core, of which four have done with the rest when the one that has the pipeline's clone is done;
-# loadgroup keeps the tests of that clone in one worker (tests/pipeline/conftest.py).
-ON_CORES := --numprocesses=logical --maxprocesses=4 --dist=loadgroup
+# A worker for each core; more than four would wait for the last of the pipeline's tests.
+ON_CORES := --numprocesses=logical --maxprocesses=4 --dist=worksteal
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -8,6 +8,12 @@ import torch
 torch.set_default_dtype(torch.float64)  # for what test modules and their fixtures make before a test
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have workers begin with what takes long, so that none ends long after the others."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Small tensors gain nothing by more, and lose much where others are at work on the same cores."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from pipeline.clones import Clone, Stage, make_clone
+from pipeline.clones import Clone, Stage, environment, make_clone
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +20,31 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def reproduced(clone: Clone) -> Clone:
-    """Return the clone after one `regen run` from nothing, with everything committed."""
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a clone after one `regen run` from nothing, with everything committed.
+
+    With pytest-xdist the first worker that asks runs the pipeline, on all cores, while the others wait; each
+    has a copy, since `disturbed` changes it.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return reproduce(tmp_path_factory.mktemp("pipeline"))
+    common = tmp_path_factory.getbasetemp().parent
+    name = common / "reproduced.txt"
+    with FileLock(common / "reproduced.lock"):
+        if not name.exists():
+            base = tmp_path_factory.mktemp("pipeline")
+            reproduce(base)
+            name.write_text(str(base))
+    copy = tmp_path_factory.mktemp("pipeline")
+    # but what DVC knows of the files there, by their inodes
+    ignored = shutil.ignore_patterns("site", "tmp")
+    shutil.copytree(name.read_text(), copy, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+    return Clone(copy / "regen", environment(copy))
+
+
+def reproduce(base: Path) -> Clone:
+    """Return a clone below `base` after a run."""
+    clone = make_clone(base)
     clone.regen("run")
     clone.git("add", "--all")
     clone.git("commit", "--quiet", "--message=Reproduce")

@@ -19,19 +19,11 @@ pytestmark = pytest.mark.slow
 SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small", "score_samples@small"}
 
 
-@pytest.fixture(scope="module")
-def experiment(reproduced):
-    """Return the stages that another learning rate ran, in a copy of the clone; the result is `faster`."""
-    return reproduced.ran("exp", "run", "--temp", "--name", "faster", "-S", "vae.small.learning_rate=0.05")
-
-
-def test_a_learning_rate_in_a_copy(reproduced, experiment):
-    assert experiment == {"check_params", *SMALL, "write_report"}
+def test_a_learning_rate_in_a_copy_and_what_differs_there(reproduced):
+    ran = reproduced.ran("exp", "run", "--temp", "--name", "faster", "-S", "vae.small.learning_rate=0.05")
+    assert ran == {"check_params", *SMALL, "write_report"}
     assert reproduced.git("status", "--porcelain") == ""
 
-
-@pytest.mark.usefixtures("experiment")
-def test_differences_of_metrics_and_params(reproduced):
     metrics = json.loads(reproduced.dvc("metrics", "diff", "faster", "--json").stdout)
     small = metrics["reports/metrics.json"]
     assert {name.split(".")[0] for name in small} == {"small"}
@@ -40,6 +32,12 @@ def test_differences_of_metrics_and_params(reproduced):
     assert params == {
         "params.yaml": {"vae.small.learning_rate": {"old": 0.05, "new": 0.001, "diff": pytest.approx(-0.049)}}
     }
+
+    text = reproduced.python("stages/write_diff.py", "faster").stdout
+    metrics, params = text.split("### Params")
+    assert re.search(r"\| reports/metrics.json +\| small.log_p +\| -\d", metrics)
+    assert "dirac" not in metrics
+    assert re.search(r"\| params.yaml +\| vae.small.learning_rate +\| 0.05 +\| 0.001 +\|", params)
 
 
 def test_an_experiment_in_place_keeps_the_comments(disturbed):
@@ -68,15 +66,6 @@ def test_metrics_and_plots_are_shown(reproduced):
         score = "valid_bits_per_dimension" if run == "realnvp_mnist" else "valid_negative_elbo"
         assert [(row.get("seed"), row["epoch"]) for row in rows] == [(s, e) for s in expected for e in "12"]
         assert all(float(row[score]) > 0 for row in rows)
-
-
-@pytest.mark.usefixtures("experiment")
-def test_what_write_diff_prints(reproduced):
-    text = reproduced.python("stages/write_diff.py", "faster").stdout
-    metrics, params = text.split("### Params")
-    assert re.search(r"\| reports/metrics.json +\| small.log_p +\| -\d", metrics)
-    assert "dirac" not in metrics
-    assert re.search(r"\| params.yaml +\| vae.small.learning_rate +\| 0.05 +\| 0.001 +\|", params)
 
 
 def test_write_diff_where_nothing_changed(reproduced):
@@ -144,20 +133,7 @@ def kill_after_a_checkpoint(clone, args, checkpoints):
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        (
-            "  max_memory: ",
-            "  max_memori: ",
-            "likelihood.max_memori: unknown key; did you mean 'max_memory'?",
-        ),
         ("seed: ", "sead: ", "sead: unknown key; did you mean 'seed'?"),
-        (" learning_rate: ", " learning_rte: ", "vae.l100.learning_rte: unknown key; did you mean 'learning"),
-        ("latent: 2\n", "latent: two\n", "vae.l100.latent: 'two': should be a valid integer"),
-        ("  - digits\n", "  - digts\n", "data.sets.0: 'digts': no such data set; did you mean 'digits'?"),
-        (
-            " data: digits\n",
-            " data: digts\n",
-            "vae.l100.data: 'digts': no such data set; did you mean 'digits'?",
-        ),
         (" data: digits\n", " data: mnist\n", "vae.l100.data: 'mnist': not among data.sets ['digits']"),
     ],
 )
@@ -185,13 +161,12 @@ def test_a_mistake_ends_at_the_check_before_anything_runs(disturbed, right, wron
         (" data: digits", " dtaa: digits", "data"),
     ],
 )
-def test_a_key_that_dvc_itself_needs_is_missed_by_dvc_first(disturbed, right, wrong, key):
+def test_a_key_that_dvc_itself_needs_is_missed_by_dvc_first(reproduced, right, wrong, key):
     """It reads dvc.yaml before any stage runs; `make reproduce` checks params.yaml before DVC does."""
-    file = disturbed.root / "params.yaml"
-    text = file.read_text()
+    text = (reproduced.root / "params.yaml").read_text()
     assert right in text
-    file.write_text(text.replace(right, wrong, 1))
-    done = disturbed.dvc("repro", code=255)
+    with reproduced.edited("params.yaml", text, text.replace(right, wrong, 1)):
+        done = reproduced.dvc("repro", code=255)
     assert re.fullmatch(r"ERROR: failed to parse '.*' in 'dvc.yaml': Could not find .*\n", done.stderr)
     assert key in done.stderr
     assert "Running" not in done.stdout
