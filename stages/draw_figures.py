@@ -17,7 +17,7 @@ def compute_exactly(params: Params) -> None:
 
 
 def files_of(params: Params) -> FigureFiles:
-    """Return how figures are written, without what those of the VAEs show."""
+    """Settings of figure files, without those of the VAEs' figures."""
     return FigureFiles(dpi=params.figures.dpi, formats=params.figures.formats)
 
 

@@ -28,12 +28,12 @@ def is_revision(base: str) -> bool:
 
 
 def git(*args: str) -> str:
-    """Return what a git command prints: nothing where it fails."""
+    """Output of a git command; empty where it fails."""
     return subprocess.run(["git", *args], capture_output=True, text=True).stdout
 
 
 def changes(kind: str, base: str) -> str:
-    """Return DVC's table of the metrics or params that changed, or a line that says that none did."""
+    """DVC's table of the metrics or params that changed, or a line that says that none did."""
     command = [sys.executable, "-m", "dvc", kind, "diff", "--md", "--", base]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""What training a GAN means, step by step: both players' updates, and the generator's average."""
+"""Training step of a GAN: both players' updates, and the average of the generator."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class GanLearner:
         self.averaged = _averaged(self.average), _averaged(generator)
 
     def stateful(self) -> dict[str, Stateful]:
-        """Return networks, optimisers and the average; the critic's buffers have spectral norm's vectors."""
+        """Networks, optimisers and the average; spectral norm's vectors are buffers of the critic."""
         average = {"average": self.average} if self.run.ema else {}
         return {
             "generator": self.generator,
@@ -121,7 +121,7 @@ class GanLearner:
         return torch.randn(self.run.batch_size, self.run.latent, device=self.device)
 
     def _penalty(self, P: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the penalty (), before its coefficient; P are the values of `real`."""
+        """Penalty (), before its coefficient; P are the values of `real`."""
         if self.run.penalty == "r1":
             return r1(P, real)
         if self.run.penalty == "gp":
@@ -132,7 +132,7 @@ class GanLearner:
         return P.new_zeros(())
 
     def evaluated(self) -> nn.Module:
-        """Return the generator that is shown and scored: the average, with its batch norm's statistics.
+        """Generator that is shown and scored: the average, with its batch norm's statistics.
 
         A copy, in evaluation mode; the statistics are those of `statistics_batches` in training mode.
         """
@@ -153,7 +153,7 @@ class GanLearner:
 
     @torch.no_grad()
     def losses(self, pixels: Tensor) -> dict[str, float]:
-        """Return metric and losses, penalty aside, on held-out `pixels` (N, C, H, W) uint8.
+        """Metric and losses, penalty aside, on held-out `pixels` (N, C, H, W) uint8.
 
         Both networks are in evaluation mode, and the codes are the same at every call.
         """
@@ -174,6 +174,6 @@ class GanLearner:
 
 
 def _averaged(network: nn.Module) -> list[Tensor]:
-    """Return what the average is of: parameters and buffers, but for counters."""
+    """Tensors that are averaged: parameters and buffers, counters excepted."""
     tensors = [*network.parameters(), *network.buffers()]
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]

@@ -25,17 +25,17 @@ from regen.training.device import cast
 
 
 def jsd(P: Tensor, Q: Tensor) -> Tensor:
-    """Return (E log s(P) + E log s(-Q) + log 4) / 2, at the best critic JSD(p, q) in nats; at most log 2."""
+    """Metric (E log s(P) + E log s(-Q) + log 4) / 2, at the best critic JSD(p, q) in nats; at most log 2."""
     return (F.logsigmoid(P).mean() + F.logsigmoid(-Q).mean() + math.log(4)) / 2
 
 
 def w1(P: Tensor, Q: Tensor) -> Tensor:
-    """Return E P - E Q: over 1-Lipschitz critics at most W1(p, q)."""
+    """Metric E P - E Q: over 1-Lipschitz critics at most W1(p, q)."""
     return P.mean() - Q.mean()
 
 
 def cross_entropy(P: Tensor, Q: Tensor) -> Tensor:
-    """Return -E log s(P) - E log s(-Q), in nats: of telling real from generated images."""
+    """Cross entropy -E log s(P) - E log s(-Q) of telling real from generated images, in nats."""
     return F.softplus(-P).mean() + F.softplus(Q).mean()
 
 
@@ -60,12 +60,12 @@ OBJECTIVES = {
 
 
 def has_batch_norm(network: nn.Module) -> bool:
-    """Return whether an image's result depends on the batch that it is in."""
+    """Whether the result for an image depends on the rest of its batch."""
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
 def values(critic: nn.Module, real: Tensor, fake: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
-    """Return P and Q of images (N, C, H, W), through the critic `together` or one after the other.
+    """P and Q of images (N, C, H, W), through the critic `together` or one after the other.
 
     Together is faster. It is not for a critic with batch norm, which would see a mixture of p and q, nor
     where the gradient at `real` is wanted, which would be carried through `fake` as well.
@@ -77,7 +77,7 @@ def values(critic: nn.Module, real: Tensor, fake: Tensor, *, together: bool) -> 
 
 
 def slopes(C: Tensor, x: Tensor) -> Tensor:
-    """Return dC/dx of each image, flattened: (N, C*H*W), differentiable.
+    """Gradient dC/dx of each image, flattened: (N, C*H*W), differentiable.
 
     `C` (N,) are the critic's values of `x` (N, C, H, W), which requires a gradient.
     """
@@ -86,12 +86,12 @@ def slopes(C: Tensor, x: Tensor) -> Tensor:
 
 
 def r1(P: Tensor, real: Tensor) -> Tensor:
-    """Return E |dC/dx|^2 at the real images, (); `real` requires a gradient and P are its values."""
+    """Penalty E |dC/dx|^2 at the real images, (); `real` requires a gradient and P are its values."""
     return slopes(P, real).square().sum(1).mean()
 
 
 def gp(C: Tensor, between: Tensor) -> Tensor:
-    """Return E (|dC/dx| - 1)^2, (), at images that lie `between` real and generated ones; C are its values.
+    """Penalty E (|dC/dx| - 1)^2, (), at images `between` real and generated ones; C are its values.
 
     At dC/dx = 0, a kink, the norm's derivative counts as 0.
     """
@@ -99,6 +99,6 @@ def gp(C: Tensor, between: Tensor) -> Tensor:
 
 
 def between(real: Tensor, fake: Tensor) -> Tensor:
-    """Return an image uniformly between each real one and its generated partner, (N, C, H, W)."""
+    """Images drawn uniformly between each real one and its generated partner, (N, C, H, W)."""
     share = torch.rand(len(real), 1, 1, 1, device=real.device)
     return real + share * (fake - real)

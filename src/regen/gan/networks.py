@@ -45,7 +45,7 @@ class ResidualBlock(nn.Module):
         self.a = nn.Parameter(torch.tensor(GATE))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what becomes of `x` (N, width, H, W), in the same shape."""
+        """Output for `x` (N, width, H, W), of the same shape."""
         s = self.a.sigmoid()
         return (1 - s) * x + s * self.f(x)
 
@@ -60,23 +60,23 @@ def convolution(
     batch_norm: bool,
     kind: type[nn.Conv2d] | type[nn.ConvTranspose2d] = nn.Conv2d,
 ) -> Layers:
-    """Return conv - [BN] - activation; the bias that BN would subtract again is left out."""
+    """Layers conv - [BN] - activation; the bias that BN would subtract again is left out."""
     conv = kind(inputs, outputs, kernel, stride, padding, bias=not batch_norm)
     return [conv, *([nn.BatchNorm2d(outputs)] if batch_norm else []), activation()]
 
 
 def relu() -> nn.Module:
-    """Return ReLU that overwrites its input: nothing else reads what convolution or BN gave."""
+    """ReLU that overwrites its input: nothing else reads the output of the convolution or BN."""
     return nn.ReLU(inplace=True)
 
 
 def leaky_relu(slope: float) -> Callable[[], nn.Module]:
-    """Return what makes LeakyReLU of that slope, in place as `relu`."""
+    """Factory of LeakyReLU layers of a slope, in place like `relu`."""
     return lambda: nn.LeakyReLU(slope, inplace=True)
 
 
 def widths(run: ResidualRun | DcganRun, shape: tuple[int, ...]) -> list[int]:
-    """Return the channels of the maps from `run.width` next to the image to the smallest, doubling.
+    """Channels of the maps from `run.width` next to the image to the smallest, doubling.
 
     Raises:
         InputError: images of `shape` (C, H, W) are not what such networks make.
@@ -88,7 +88,7 @@ def widths(run: ResidualRun | DcganRun, shape: tuple[int, ...]) -> list[int]:
 
 
 def convolutional_generator(run: ResidualRun | DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return z - 4x4 maps - BN - ReLU - [res], each size twice the last, up to the image - tanh."""
+    """Layers z - 4x4 maps - BN - ReLU - [res], each size twice the last, up to the image - tanh."""
     channels = [*reversed(widths(run, shape))]
     layers: Layers = [nn.Unflatten(1, (run.latent, 1, 1))]
     for inputs, outputs in pairwise([run.latent, *channels]):
@@ -102,7 +102,7 @@ def convolutional_generator(run: ResidualRun | DcganRun, shape: tuple[int, ...])
 
 
 def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return image - half as large - LeakyReLU - res, down to 4x4 - conv4x4."""
+    """Layers image - half as large - LeakyReLU - res, down to 4x4 - conv4x4."""
     activation = leaky_relu(run.slope)
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
@@ -113,7 +113,7 @@ def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
 
 
 def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return image - half as large - [BN, but in the first layer] - LeakyReLU, down to 4x4 - conv4x4."""
+    """Layers image - half as large - [BN, but in the first layer] - LeakyReLU, down to 4x4 - conv4x4."""
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
@@ -123,7 +123,7 @@ def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
 
 
 def mlp_generator(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return z - (linear - [BN, from the second on] - LeakyReLU) per hidden width - linear - tanh."""
+    """Layers z - (linear - [BN, from the second on] - LeakyReLU) per hidden width - linear - tanh."""
     layers: Layers = []
     for inputs, outputs in pairwise([run.latent, *run.generator]):
         batch_norm = run.generator_batch_norm and bool(layers)
@@ -134,7 +134,7 @@ def mlp_generator(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
 
 
 def mlp_critic(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Return image - (linear - LeakyReLU) per hidden width - linear."""
+    """Layers image - (linear - LeakyReLU) per hidden width - linear."""
     layers: Layers = [nn.Flatten()]
     for inputs, outputs in pairwise([prod(shape), *run.critic]):
         layers += [nn.Linear(inputs, outputs), leaky_relu(run.slope)()]
@@ -153,7 +153,7 @@ def start_as_dcgan(network: nn.Module) -> None:
 
 
 def build_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
-    """Return the freshly initialised generator of `run` for images of `shape` (C, H, W).
+    """Freshly initialised generator of `run` for images of `shape` (C, H, W).
 
     Raises:
         InputError: its networks don't make images of that size.
@@ -167,7 +167,7 @@ def build_generator(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
 
 
 def build_critic(run: GanRun, shape: tuple[int, ...]) -> nn.Module:
-    """Return the freshly initialised critic of `run` for images of `shape` (C, H, W).
+    """Freshly initialised critic of `run` for images of `shape` (C, H, W).
 
     Raises:
         InputError: its networks don't take images of that size.

@@ -14,28 +14,28 @@ SNAPSHOT_SEED = 0
 
 
 def scale(pixels: Tensor) -> Tensor:
-    """Return uint8 pixels as numbers in [-1, 1]."""
+    """Scale uint8 pixels to [-1, 1]."""
     return plain(cast(pixels)).div_(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] as uint8 pixels."""
+    """Convert images in [-1, 1] to uint8 pixels."""
     return ((images + 1) * 127.5).round().to(torch.uint8)
 
 
 def noise(count: int, latent: int, seed: int, device: torch.device) -> Tensor:
-    """Return codes (count, latent), the same on every device, whatever batches they are used in."""
+    """Codes (count, latent), the same on every device, whatever batches they are used in."""
     return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed)).to(device)
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Return where a network's parameters lie."""
+    """Device of a network's parameters."""
     return next(network.parameters()).device
 
 
 @torch.no_grad()
 def sample(generator: nn.Module, count: int, latent: int, seed: int, batch: int = SAMPLE_BATCH) -> Tensor:
-    """Return `count` images (N, C, H, W) uint8 of `generator`, on its device, `batch` at a time.
+    """`count` images (N, C, H, W) uint8 of `generator`, on its device, `batch` at a time.
 
     The generator is used as it is; in evaluation mode an image does not depend on the others.
     """

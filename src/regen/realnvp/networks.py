@@ -24,14 +24,14 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def checkerboard(shape: tuple[int, ...]) -> Tensor:
-    """Return the mask (C*H*W,) that is True where row and column differ in parity; alike in all channels."""
+    """Mask (C*H*W,) that is True where row and column differ in parity; alike in all channels."""
     channels, height, width = shape
     parity = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 1
     return parity.expand(channels, -1, -1).flatten()
 
 
 def conditioner(kept: int, changed: int, hidden: list[int]) -> nn.Sequential:
-    """Return the network of a coupling, zero at first: kept -> hidden, ReLU, ... -> 2 * changed.
+    """Network of a coupling, zero at first: kept -> hidden, ReLU, ... -> 2 * changed.
 
     The paper's network sees the whole masked image and gives a scale and a shift for all of it: half of its
     first weights only ever meet zeros, half of its last outputs are thrown away. They are left out here: the
@@ -87,20 +87,20 @@ class RealNVP(nn.Module):
         return Encoded(z, log_prior + ladj + change)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the images x (N, D) in [0, 1], up to alpha, that `z` (N, D) stands for."""
+        """Images x (N, D) in [0, 1], up to alpha, that `z` (N, D) stands for."""
         return self.flow.inverse(z)
 
     def bits_per_dimension(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """Return -log2 p(x) / D of each of `pixels` (N, D) uint8, (N,): an upper bound (dequantised)."""
+        """Bits per dimension -log2 p(x) / D of each of `pixels` (N, D) uint8, (N,): an upper bound (dequantised)."""
         return self.encode(pixels, noise).log_prob / (-math.log(2) * pixels.shape[-1])
 
     def sample(self, noise: Tensor, temperature: float) -> Tensor:
-        """Return images (N, C, H, W) uint8 of z = temperature * `noise`, standard normal (N, D)."""
+        """Images (N, C, H, W) uint8 of z = temperature * `noise`, standard normal (N, D)."""
         return quantise(self.decode(temperature * noise)).unflatten(-1, self.shape)
 
 
 def build_realnvp(name: str, run: RealNvpRun, shape: tuple[int, ...]) -> RealNVP:
-    """Return the freshly initialised flow of `run`; InputError names run and parameter that make none."""
+    """Freshly initialised flow of `run`; InputError names run and parameter that make none."""
     if prod(shape) < 2:
         raise InputError(f"params.yaml: realnvp.{name}.data: images of shape {shape} have nothing to couple")
     try:
@@ -110,7 +110,7 @@ def build_realnvp(name: str, run: RealNvpRun, shape: tuple[int, ...]) -> RealNVP
 
 
 def load_realnvp(name: str, run: RealNvpRun, shape: tuple[int, ...], weights: Path) -> RealNVP:
-    """Return the trained flow of `run`; InputError where `weights` are absent or of another architecture."""
+    """Trained flow of `run`; InputError where `weights` are absent or of another architecture."""
     flow = build_realnvp(name, run, shape)
     load_weights(flow, weights)
     return flow.eval()

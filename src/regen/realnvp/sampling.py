@@ -14,7 +14,7 @@ BATCH = 500
 
 @torch.no_grad()
 def sample(flow: RealNVP, count: int, temperature: float, seed: int) -> Tensor:
-    """Return `count` images (N, C, H, W) uint8 of z with standard deviation `temperature`."""
+    """`count` images (N, C, H, W) uint8 of z with standard deviation `temperature`."""
     generator = torch.Generator().manual_seed(seed)
     device = next(flow.parameters()).device
     z = torch.randn(count, math.prod(flow.shape), generator=generator).to(device)

@@ -92,13 +92,13 @@ def _dequantised(pixels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 @torch.no_grad()
 def bits(flow: RealNVP, pixels: Tensor) -> Tensor:
-    """Return the bits per dimension of each of `pixels` (N, D) uint8: (N,) float64."""
+    """Bits per dimension of each of `pixels` (N, D) uint8: (N,) float64."""
     return torch.cat([flow.bits_per_dimension(*batch).cpu().double() for batch in _dequantised(pixels)])
 
 
 @torch.no_grad()
 def reconstruction_error(flow: RealNVP, pixels: Tensor) -> float:
-    """Return max |decode(encode(x)) - x| over `pixels` (N, D) dequantised to x, in grey levels (1/256)."""
+    """Largest |decode(encode(x)) - x| over `pixels` (N, D) dequantised to x, in grey levels (1/256)."""
     errors = [
         (flow.decode(flow.encode(batch, noise).z) * 256 - (batch + noise)).abs().max()
         for batch, noise in _dequantised(pixels)

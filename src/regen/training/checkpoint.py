@@ -75,7 +75,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the states of torch's global generators: the CPU's, and the one that `device` has."""
+    """States of torch's global generators: the CPU's, and the one that `device` has."""
     state = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
         state[device.type] = torch.get_device_module(device).get_rng_state()
@@ -97,7 +97,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, run: str, key: str) -> Checkpoint:
-        """Return the checkpoint of `run` under the `fingerprint` `key`."""
+        """Checkpoint of `run` under the `fingerprint` `key`."""
         return cls(cache_dir() / "checkpoints" / f"{run}-{key}")
 
     @property
@@ -118,7 +118,7 @@ class Checkpoint:
             raise RunError(f"{self.path}: cannot be written ({error}); name another REGEN_CACHE") from None
 
     def load(self) -> dict[str, Any] | None:
-        """Return the last good state, or None where there is none.
+        """Last good state, or None where there is none.
 
         Raises:
             InputError: the file is damaged, or holds anything but plain data.

@@ -89,7 +89,7 @@ def keep_freed_memory() -> None:
 
 
 def place(network: Network, device: torch.device) -> Network:
-    """Return `network` on `device`: with channels last on CUDA, as its convolutions are fastest, else not.
+    """Move `network` to `device`, with channels last on CUDA, where its convolutions are fastest.
 
     A convolution takes its layout from its weights or, where theirs is the plain one, from its input. On a
     CPU neither may have channels last: with fewer channels than a vector register holds, 8 under AVX2 and 16
@@ -102,7 +102,7 @@ def place(network: Network, device: torch.device) -> Network:
 
 
 def plain(x: Tensor) -> Tensor:
-    """Return `x` with the strides that a new tensor of its shape has, itself where nothing speaks for others.
+    """Give `x` the strides of a new tensor of its shape; itself where it has them.
 
     `Tensor.contiguous` would not do: strides of one channel, or of maps of one pixel, are contiguous in both
     layouts, and torch still reads channels last from some of them.

@@ -12,7 +12,7 @@ PACKAGES = ("torch", "torchvision", "torch-fidelity", "numpy", "pandas", "matplo
 
 
 def timing(seconds: float, steps: int, images: int, device: torch.device) -> dict[str, float | int | str]:
-    """Return what a training took: seconds of its steps, in which it saw so many images, and on what."""
+    """Duration of a training's steps and its rates, with the environment that they were measured in."""
     return {
         "seconds": seconds,
         "steps_per_second": steps / seconds,
@@ -22,7 +22,7 @@ def timing(seconds: float, steps: int, images: int, device: torch.device) -> dic
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
-    """Return the versions of Python and the packages, the system, the processor and the device."""
+    """Versions of Python and of packages, operating system, processor and device."""
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
@@ -35,7 +35,7 @@ def environment(device: torch.device) -> dict[str, str | int]:
 
 
 def _version(package: str) -> str:
-    """Return a package's version: stages run without DVC, too."""
+    """Version of a package; stages also run where DVC is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -43,7 +43,7 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name as the system tells it."""
+    """Name of the processor, from the operating system."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -55,7 +55,7 @@ class Recorded:
         return result
 
     def _record(self, batch: Tensor) -> torch.cuda.CUDAGraph:
-        """Return the graph of a step from `batch` to `result`, whose memory it keeps."""
+        """Graph of a step from `batch` to `result`, whose memory it keeps."""
         graph = torch.cuda.CUDAGraph()
         self.batch = batch.clone()
         with torch.cuda.graph(graph, stream=self.stream):
