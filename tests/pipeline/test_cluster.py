@@ -1,6 +1,5 @@
 """`regen run --address`: a cluster of four nodes, which Ray simulates on one machine."""
 
-import json
 import os
 import re
 import shutil
@@ -189,7 +188,7 @@ def toy(tmp_path):
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory):
     """Results of a long training on this machine alone."""
-    toy = make_toy(tmp_path_factory.mktemp("local"), steps=80)
+    toy = make_toy(tmp_path_factory.mktemp("local"), steps=50)
     toy.regen("run", "--jobs", "2")
     return toy.results()
 
@@ -208,7 +207,7 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, toy, 
 
 
 def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_path, long_run):
-    toy = make_toy(tmp_path, steps=80)
+    toy = make_toy(tmp_path, steps=50)
     driver = toy.begin(nodes)
     wait_for(toy.kept.exists)
     process = nodes.kill_node_of("stages/train.py")
@@ -224,18 +223,22 @@ def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_p
     assert "started again from its last checkpoint" in toy.log("train")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+ENDS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
 def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints(
     nodes, tmp_path, number, code
 ):
-    toy = make_toy(tmp_path, steps=80)
+    toy = make_toy(tmp_path, steps=50)
     driver = toy.begin(nodes)
     wait_for(toy.kept.exists)
     driver.send_signal(number)
     _, errors = driver.communicate(timeout=60)
-    assert (driver.returncode, errors.strip()) == (code, f"stopped by {number.name}")
-    wait_for(lambda: not running("stages/train.py"), 5)
-    (toy.root / "source.txt").write_text("80\n")  # the stage runs again, though its checkpoint is good
+    told = "" if number == signal.SIGKILL else f"stopped by {number.name}"
+    assert (driver.returncode, errors.strip()) == (code, told)
+    wait_for(lambda: not running("stages/train.py"), 15)
+    (toy.root / "source.txt").write_text("50\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
     assert "begins after step 0" not in toy.log("train")
 
@@ -291,11 +294,11 @@ def test_without_the_token_nobody_comes_in(nodes, toy, tmp_path, token):
     assert told.count("\n") == 1
 
 
-def test_a_cluster_of_this_machine_alone_ends_with_the_run(nodes, toy):
+@pytest.mark.usefixtures("nodes")
+def test_a_cluster_of_this_machine_alone_ends_with_the_run(toy):
     before = {process.pid for process in of_ray()}
     assert "stages: 1 ran" in toy.regen("run", "--address", "local", "first").stdout
     wait_for(lambda: {process.pid for process in of_ray()} <= before, 20)
-    assert nodes.address
 
 
 # ---- the place, without the engine -----------------------------------------------------------------------
@@ -379,6 +382,17 @@ def test_there_is_room_for_what_the_nodes_have(place):
     assert [run.exit_code for run in runs] == [143, 143, 143]
 
 
+def test_what_waits_for_the_only_node_fails_when_that_dies(place, monkeypatch):
+    runs = [place.start(a_task("sleep 60", str(number), cpus=2)) for number in range(4)]
+    wait_for(lambda: place.wait(runs, 0.5) or [run.began is not None for run in runs].count(True) == 3)
+    monkeypatch.setattr("regen.pipeline.cluster.live_nodes", lambda: [{"CPU": 1.0, "memory": 8.0 * GIB}])
+    place.wait(runs, 0.5)
+    assert sorted(run.exit_code is None for run in runs) == [False, True, True, True]
+    (failed,) = [run for run in runs if run.exit_code is not None]
+    assert (failed.exit_code, failed.began) == (2, None)
+    place.stop(runs)
+
+
 def test_a_seed_leaves_its_checkpoint_to_its_stage(place):
     state = "$REGEN_CACHE/checkpoints/run/state.pt"
     seed = a_task(f"mkdir -p $(dirname {state}); echo -n learnt > {state}", "stage --seed 1")
@@ -388,8 +402,7 @@ def test_a_seed_leaves_its_checkpoint_to_its_stage(place):
     assert Path("a.txt").read_text() == "learnt"
 
 
-def test_a_task_asks_for_memory(place, nodes):
+def test_a_task_asks_for_memory(place):
     (run,) = finished(place, a_task("true", memory=9 * GIB))
     assert run.exit_code == 2
     assert "needs 1 CPUs, 9.0 GiB of memory" in run.last_line()
-    assert json.dumps(nodes.address)
