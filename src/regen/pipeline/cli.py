@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +17,9 @@ from tqdm import tqdm
 from regen.errors import InputError, RunError
 from regen.pipeline.children import Children
 from regen.pipeline.engine import Engine, Settings
-from regen.pipeline.graph import is_stale, locked_graph
+from regen.pipeline.graph import Graph, is_stale, locked_graph
 from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
+from regen.pipeline.task import Place
 from regen.stage import run_app
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
@@ -40,6 +41,10 @@ def run(
             "-S", "--set-param", metavar="KEY=VALUE", help="Change params.yaml; saved as an experiment."
         ),
     ] = None,
+    address: Annotated[
+        str,
+        typer.Option(metavar="HOST:PORT", help="Head of a Ray cluster to run on; 'local' starts one here."),
+    ] = "",
 ) -> None:
     """Bring TARGETS, or all, up to date, as `dvc repro` does, but several stages at a time."""
     from regen.params import read_params
@@ -51,8 +56,15 @@ def run(
                 _override(set_param)
             params = read_params()  # a mistake costs one line and no work
             stages = graph.selected(targets or [])
-        place, settings = this_machine(kind_of(params.device, params.precision), jobs)
-        with tqdm(total=len(stages), unit="stage", disable=None) as bar:  # only on a terminal
+        where: AbstractContextManager[tuple[Place, Settings]]
+        if address:
+            where = on_cluster(address, jobs, params.device, graph)
+        else:
+            where = nullcontext(this_machine(kind_of(params.device, params.precision), jobs))
+        with (
+            where as (place, settings),
+            tqdm(total=len(stages), unit="stage", disable=None) as bar,  # only on a terminal
+        ):
             outcome = Engine(graph, place, settings, bar.write, partial(show, bar)).run(stages)
     for line in outcome.summary(time.monotonic() - began):
         print(line)
@@ -76,13 +88,27 @@ def status(targets: Targets = None) -> None:
         print("up to date")
 
 
-def this_machine(kind: str, jobs: int) -> tuple[Children, Settings]:
+def this_machine(kind: str, jobs: int) -> tuple[Place, Settings]:
     """Place and settings for a run on this machine; `kind` of device is cpu, cuda or mps."""
     jobs = jobs or default_jobs(kind)
     on_cuda = kind == "cuda"
     devices = gpus() if on_cuda else []
     place = Children(jobs, threads_of(jobs), memory(), devices)
     return place, Settings(on_cuda, seeds_apart=jobs > 1 and (not on_cuda or len(devices) > 1))
+
+
+@contextmanager
+def on_cluster(address: str, jobs: int, device: str, graph: Graph) -> Iterator[tuple[Place, Settings]]:
+    """Connect to a cluster; place and settings for a run there, with `device` of params.yaml."""
+    if jobs:
+        raise InputError(f"--jobs {jobs}: not allowed with --address; a cluster runs what its nodes can hold")
+    try:
+        from regen.pipeline.cluster import cluster
+    except ImportError as error:
+        raise InputError(f"--address {address}: {error}; pip install 'regen[cluster]'") from None
+    outs = [Path(out.def_path) for stage in graph.needs for out in stage.outs]
+    with cluster(address, not_sent=outs) as place:
+        yield place, Settings(device == "cuda" or (device == "auto" and place.has_gpus()), seeds_apart=True)
 
 
 def show(bar: tqdm[Any], engine: Engine) -> None:

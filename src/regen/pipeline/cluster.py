@@ -6,7 +6,6 @@ A node gets the bytes that a task reads, and sends its log, its checkpoints and 
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,46 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray reads both when it is imported
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-import ray
-from ray.exceptions import RayError, RayTaskError, TaskCancelledError
-
 from regen.artifacts.paths import cache_dir
 from regen.errors import RunError
 from regen.pipeline import node
+from regen.pipeline.connection import can_hold, connected, in_words, line_of, live_nodes, ray, resources
 from regen.pipeline.node import Event, Job, files_of, remove, write
 from regen.pipeline.parcels import Contents, publish, require_inside, tracked_files, verified
+from regen.pipeline.progress import last_line
 from regen.pipeline.task import Needs, Running, Task
 
 ATTEMPTS = 4  # starts of a task whose nodes die
-GIB = 1 << 30
 
 
 @contextmanager
 def cluster(address: str, not_sent: Iterable[Path] = ()) -> Iterator[Cluster]:
-    """Connect to the cluster whose head is at `address`, HOST:PORT; `local` starts one on this machine.
+    """Connect to a cluster; errors as of `connected`.
 
     Files of git that are `not_sent`, or below such a folder, are left out of the nodes' copies.
-
-    Raises:
-        RunError: there is none, or it has another token.
     """
-    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
-        raise RunError(f"--address {address}: no Ray cluster that can be used: {_line(error)}") from None
-    try:
+    with connected(address):
         yield Cluster(tracked_files(tuple(not_sent)))
-    finally:
-        ray.shutdown()
-
-
-def _line(error: BaseException) -> str:
-    """Message of an error, on one line that ends with its first sentence."""
-    text = " ".join(str(error).split()).split(". ")[0]
-    return text if isinstance(error, (RunError, OSError)) else f"{type(error).__name__}: {text}"
 
 
 def threads_of(needs: Needs) -> int:
@@ -65,30 +44,6 @@ def threads_of(needs: Needs) -> int:
 def kept_of(task: Task) -> Path:
     """Folder of the checkpoints of a stage, those of its seeds' tasks too, on the driver's machine."""
     return cache_dir() / "cluster" / "checkpoints" / task.name.split(" ")[0]
-
-
-# ---- room ------------------------------------------------------------------------------------------------
-
-
-def live_nodes() -> list[Mapping[str, float]]:
-    """Resources of each node of the cluster, in Ray's terms."""
-    return [each["Resources"] for each in ray.nodes() if each["Alive"]]
-
-
-def resources(needs: Needs) -> dict[str, float]:
-    """Needs in Ray's terms."""
-    return {"CPU": needs.cpus, "memory": needs.memory, "GPU": needs.gpus}
-
-
-def can_hold(node: Mapping[str, float], needs: Needs) -> bool:
-    """Whether a node that is idle could run a task of such needs."""
-    return all(node.get(name, 0.0) >= amount for name, amount in resources(needs).items())
-
-
-def in_words(amounts: Mapping[str, float]) -> str:
-    """Amounts that a task needs, or a node has."""
-    cpus, memory, gpus = (amounts.get(name, 0.0) for name in ("CPU", "memory", "GPU"))
-    return f"{cpus:g} CPUs, {memory / GIB:.1f} GiB of memory, {gpus:g} GPUs"
 
 
 # ---- the place -------------------------------------------------------------------------------------------
@@ -114,8 +69,7 @@ class Remote:
 
     def last_line(self) -> str:
         """Last line of its log."""
-        lines = self.task.log.read_text(errors="replace").split("\n") if self.task.log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last_line(self.task.log)
 
     def log(self, text: bytes) -> None:
         """Add to its log."""
@@ -137,6 +91,10 @@ class Cluster:
         self.nodes = live_nodes()
         ray.cloudpickle.register_pickle_by_value(node)  # the nodes' own clones may be of another day
         self.execute = ray.remote(node.execute)
+
+    def has_gpus(self) -> bool:
+        """Whether a node has a GPU."""
+        return any(each.get("GPU", 0.0) > 0 for each in self.nodes)
 
     def has_room(self, task: Task, running: Sequence[Running]) -> bool:
         """Whether the nodes together have room; Ray finds the one. What none can hold starts, and fails."""
@@ -235,14 +193,14 @@ class Cluster:
             self._see_to(running, ray.get(next(running.stream)))
         except StopIteration:
             self._lost(running, "its node has sent no end")
-        except RayTaskError as error:
-            cancelled = isinstance(error.cause, TaskCancelledError)
-            self._lost(running, "cancelled") if cancelled else running.fail(1, _line(error.cause))
-        except RayError as error:
-            self._lost(running, _line(error))
+        except ray.exceptions.RayTaskError as error:
+            cancelled = isinstance(error.cause, ray.exceptions.TaskCancelledError)
+            self._lost(running, "cancelled") if cancelled else running.fail(1, line_of(error.cause))
+        except ray.exceptions.RayError as error:
+            self._lost(running, line_of(error))
         except (RunError, OSError) as error:
             ray.cancel(running.stream, force=True)
-            running.fail(1, _line(error))
+            running.fail(1, line_of(error))
 
     def _see_to(self, running: Remote, event: Event) -> None:
         """Act on what a node has sent, which may be anything."""
