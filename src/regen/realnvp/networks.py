@@ -91,7 +91,7 @@ class RealNVP(nn.Module):
         return self.flow.inverse(z)
 
     def bits_per_dimension(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """Bits per dimension -log2 p(x) / D of each of `pixels` (N, D) uint8, (N,): an upper bound (dequantised)."""
+        """Bits per dimension -log2 p(x) / D of `pixels` (N, D) uint8, dequantised: an upper bound (N,)."""
         return self.encode(pixels, noise).log_prob / (-math.log(2) * pixels.shape[-1])
 
     def sample(self, noise: Tensor, temperature: float) -> Tensor:
