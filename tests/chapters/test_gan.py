@@ -8,7 +8,7 @@ from chapters.made_up import GAN, GANS, ON_THE_WAY, edit, gan_history, write
 from regen import artifacts
 from regen.chapters import gan, scores
 from regen.chapters.scores import Scores, read_scores
-from regen.params.gan import GanRun
+from regen.params.gan import ResidualRun
 from regen.report.chapter import all_facts
 from regen.report.claims import Claim, Claims, judge
 
@@ -59,7 +59,7 @@ def chapter(read):
     ],
 )
 def test_what_keeps_the_critic_in_bounds(changes, words):
-    assert gan.constraint(GanRun(**GAN | changes)) == words
+    assert gan.constraint(ResidualRun(**GAN | changes)) == words
 
 
 def test_a_row_a_run_with_its_scores_beside_the_reports(chapter):
