@@ -73,7 +73,7 @@ MISTAKES = [
     (RESIDUAL, {"batch_size": 1}, "batch_size: 1: should be greater than or equal to 2"),
     (RESIDUAL, {"penalty": "r1"}, "penalty_coefficient 0: with penalty r1, allowed: a number above 0"),
     (RESIDUAL, {"penalty_coefficient": 0.5}, "penalty_coefficient 0.5: with penalty none, allowed: 0"),
-    (RESIDUAL, {"penalty": "r2"}, "penalty: 'r2': should be 'none', 'r1' or 'gp'"),
+    (RESIDUAL, {"penalty": "r3"}, "penalty: 'r3': should be 'none', 'r1' or 'gp'"),
     (
         DCGAN,
         {"penalty": "gp", "penalty_coefficient": 1.0},
