@@ -274,7 +274,7 @@ def test_keys(refused, right, wrong, message):
         (
             "formats: [png]",
             "formats: [pdf]",
-            "figures.formats: ['pdf']: the page shows the PNG files; allowed: ",
+            "figures.formats: ['pdf']: png is required, since the page shows it; allowed: ",
         ),
         ("formats: [png]", "formats: [png, svg]", "figures.formats.1: 'svg': should be 'png' or 'pdf'"),
         ("formats: [png]", "formats: png", "figures.formats: 'png': should be a valid list"),

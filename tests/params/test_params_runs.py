@@ -141,7 +141,7 @@ def test_more_losses_averaged_than_there_are(refused, read):
 def test_names_under_which_other_results_lie(refused, family, name):
     said = refused(**{f"{family}.{name}": {"vae": VAE, "realnvp": REALNVP, "gan": GAN}[family]})
     assert said.startswith(
-        f"params.yaml: {family}.{name}: {name!r}: other results have this name; allowed: any but "
+        f"params.yaml: {family}.{name}: {name!r}: this name is reserved; allowed: any but "
     )
     assert "\n" not in said
     assert "flow" in TAKEN
@@ -149,9 +149,15 @@ def test_names_under_which_other_results_lie(refused, family, name):
 
 def test_a_name_in_two_families(refused):
     said = refused(**{"realnvp.v": REALNVP})
-    assert said == "params.yaml: realnvp.v: a run of vae has this name; a run is known by its name alone"
+    assert (
+        said
+        == "params.yaml: realnvp.v: already the name of a run of vae; names must be unique across families"
+    )
     said = refused(**{"gan.r": GAN})
-    assert said == "params.yaml: gan.r: a run of realnvp has this name; a run is known by its name alone"
+    assert (
+        said
+        == "params.yaml: gan.r: already the name of a run of realnvp; names must be unique across families"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from regen.params import Classifier, Score
         ({"extractor": "vgg16"}, "inception-torchvision"),
         ({"samples": 1}, "greater than or equal to 2"),
         ({"runs": {"x": "no_such_data"}}, "no such data set"),
-        ({"runs": {"dirac": "digits"}}, "other results have this name"),
+        ({"runs": {"dirac": "digits"}}, "this name is reserved"),
     ],
 )
 def test_scores_that_cannot_be_are_refused(changes, says):
