@@ -173,13 +173,13 @@ def test_a_read_only_folder_is_named(tmp_path, inside):
     folder = locked / inside
     with no_superuser(), pytest.raises(RunError) as caught:
         write_text(folder / "page.md", "new")
-    assert str(caught.value) == f"{folder}: no folder to write to: {os.strerror(errno.EACCES)}"
+    assert str(caught.value) == f"{folder}: folder is not writable: {os.strerror(errno.EACCES)}"
     assert list(locked.iterdir()) == []
 
 
 @pytest.mark.parametrize("inside", ["", "below"])
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path, inside):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match=r"/file.*: no folder to write to: (Not a directory|File exists)$"):
+    with pytest.raises(RunError, match=r"/file.*: folder is not writable: (Not a directory|File exists)$"):
         write_text(tmp_path / "file" / inside / "page.md", "new")
     assert (tmp_path / "file").read_text() == "in the way"

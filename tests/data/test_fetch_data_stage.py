@@ -61,6 +61,6 @@ def test_a_failed_download_is_told_without_a_traceback(fetch_data, monkeypatch, 
     monkeypatch.setattr("regen.data.prepare.list_mirrors", lambda *_: [mirror.url])
     code, message = fetch_data("mnist")
     assert code == 1
-    assert message.startswith("train-images-idx3-ubyte: no mirror gives this file\n  tried http://127.0.0.1:")
+    assert message.startswith("train-images-idx3-ubyte: no mirror has this file\n  tried http://127.0.0.1:")
     assert "Traceback" not in message
     assert not Path("data/mnist.safetensors").exists()

@@ -120,13 +120,13 @@ def test_other_colours_than_rgb_become_rgb(mode):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: data[: len(data) // 2], "damaged, or not to be read: image file is truncated"),
+        (lambda data: data[: len(data) // 2], "damaged or unreadable: image file is truncated"),
         (lambda data: b"<html>" + data, "not a JPEG"),
         (lambda _: b"", "not a JPEG"),
         (lambda _: jpeg(Image.new("RGB", (80, 80)), "PNG"), "not a JPEG"),
         (
             lambda _: jpeg(Image.new("L", (9000, 1))),
-            "damaged, or not to be read: 9000x1 pixels, more than 8192",
+            "damaged or unreadable: 9000x1 pixels, more than 8192",
         ),
     ],
 )

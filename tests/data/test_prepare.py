@@ -143,7 +143,7 @@ def test_other_bytes_are_taken_under_the_users_checksum_and_said(one_file, downl
 @pytest.mark.usefixtures("one_file")
 @pytest.mark.parametrize("sha256", [None, "1" * 64])
 def test_other_bytes_are_not_taken_unless_the_checksum_is_theirs(downloads, hasty, sha256):
-    with pytest.raises(RunError, match=r"^set\.bin: no mirror gives this file"):
+    with pytest.raises(RunError, match=r"^set\.bin: no mirror has this file"):
         prepare_dataset("one_file", None, downloads, hasty, sha256=sha256)
 
 

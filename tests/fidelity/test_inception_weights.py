@@ -63,7 +63,7 @@ def test_where_it_cannot_be_had_file_checksum_and_ways_out_are_named(folder, con
     with pytest.raises(InputError) as caught:
         find()
     message = str(caught.value)
-    assert "w.pth: no mirror gives this file" in message
+    assert "w.pth: no mirror has this file" in message
     assert hashlib.sha256(CONTENT).hexdigest() in message
     assert "score.weights in params.yaml" in message
     assert "data.mirror" not in message
@@ -85,8 +85,8 @@ def test_a_url_that_does_not_answer_says_so():
         ("https://host/folder/", "should be a file, or a URL"),
         ("http://[::1/w.pth", "should be a file, or a URL"),
         ("http://host/\u00e9.pth", "should be a file, or a URL"),
-        ("~no-such-user/w.pth", "no file's name"),
-        ("x" * 5000, "no file's name"),
+        ("~no-such-user/w.pth", "not a file name"),
+        ("x" * 5000, "not a file name"),
     ],
 )
 def test_what_is_neither_file_nor_url_is_named(given, says):

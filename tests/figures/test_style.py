@@ -114,8 +114,8 @@ def test_no_format_is_published_unless_all_are_made(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("formats", "message"),
     [
-        (["pdf"], "the page shows the PNG files; allowed: png, and pdf beside it"),
-        ([], "the page shows the PNG files"),
+        (["pdf"], "png is required, since the page shows it; allowed: png, optionally with pdf"),
+        ([], "png is required"),
         (["png", "png"], "duplicate value 'png'"),
         (["png", "svg"], "'png' or 'pdf'"),
     ],

@@ -73,7 +73,7 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
             {"score.weights": " ", "score.extractor": "inception-torchvision"},
             "score.weights: ' ': should be a file, a URL, or null",
         ),
-        ({"score.runs": {"dirac": "digits"}}, "score.runs.dirac: 'dirac': other results have this name; "),
+        ({"score.runs": {"dirac": "digits"}}, "score.runs.dirac: 'dirac': this name is reserved; "),
         ({"score.runs": {"h": "digits"}}, "score.runs.h: no such run; allowed: g, r, v"),
         ({"score.runs": {"g": "mnist"}}, "score.runs.g: 'mnist': has no classifier; allowed: digits, or "),
         (
@@ -93,7 +93,10 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
             "classifier.mnist: allowed: of data.sets those with labels, digits",
         ),
         # figures
-        ({"figures.formats": ["pdf"]}, "figures.formats: ['pdf']: the page shows the PNG files; allowed: "),
+        (
+            {"figures.formats": ["pdf"]},
+            "figures.formats: ['pdf']: png is required, since the page shows it; allowed: ",
+        ),
         (
             {"figures.interpolation.classes": [2, 10]},
             "figures.interpolation.classes: [2, 10]: digits, the data of vae.v, does not have both; "
@@ -105,9 +108,9 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ({"vae": {1: VAE}}, "vae.1: 1: should be a valid string"),
         (
             {"realnvp.v": REALNVP},
-            "realnvp.v: a run of vae has this name; a run is known by its name alone",
+            "realnvp.v: already the name of a run of vae",
         ),
-        ({"gan.r": GAN}, "gan.r: a run of realnvp has this name; a run is known by its name alone"),
+        ({"gan.r": GAN}, "gan.r: already the name of a run of realnvp"),
         ({"gan.planar_arcs_2": GAN}, "gan.planar_arcs_2: the name of a planar flow; allowed: any other name"),
     ],
 )
@@ -120,7 +123,7 @@ def test_names_under_which_other_results_lie(family):
     assert {"dirac", "flow"} <= {*TAKEN}
     for name in TAKEN:
         said = mistake({f"{family}.{name}": RUNS[family]})
-        assert said.startswith(f"{family}.{name}: {name!r}: other results have this name; allowed: any but ")
+        assert said.startswith(f"{family}.{name}: {name!r}: this name is reserved; allowed: any but ")
 
 
 UP = [16, {"channels": 4, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4}]

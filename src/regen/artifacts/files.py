@@ -69,7 +69,7 @@ def _part_beside(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise WriteError(f"{path.parent}: no folder to write to: {error.strerror}") from None
+        raise WriteError(f"{path.parent}: folder is not writable: {error.strerror}") from None
     os.close(handle)
     return Path(name)
 

@@ -73,7 +73,7 @@ def _fetch(
             if reasons:
                 log.warning("%s: had to come from %s\n%s", file.name, mirror, "\n".join(reasons))
             return target
-    raise RunError("\n".join([f"{file.name}: no mirror gives this file", *reasons, WAYS_OUT]))
+    raise RunError("\n".join([f"{file.name}: no mirror has this file", *reasons, WAYS_OUT]))
 
 
 @contextmanager

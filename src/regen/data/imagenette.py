@@ -76,7 +76,7 @@ def _decoded(archive: Path, member: tuple[str, bytes]) -> tuple[str, NDArray[np.
     except UnidentifiedImageError:  # whose own message names an object in memory
         raise InputError(f"{archive}: {name}: not a JPEG") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{archive}: {name}: damaged, or not to be read: {error}") from None
+        raise InputError(f"{archive}: {name}: damaged or unreadable: {error}") from None
 
 
 def _in_parallel(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

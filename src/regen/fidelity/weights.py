@@ -82,7 +82,7 @@ def _file(weights: str) -> Path:
         path = Path(weights).expanduser()
         found = path.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, ...
-        raise InputError(f"{KEY}: {weights!r}: no file's name ({error})") from None
+        raise InputError(f"{KEY}: {weights!r}: not a file name ({error})") from None
     if not found:
         raise InputError(f"{KEY}: {weights!r}: no such file")
     return path

@@ -23,7 +23,7 @@ def _known_dataset(name: str) -> str:
 
 def _free_name(name: str) -> str:
     if name in TAKEN:
-        raise ValueError(f"other results have this name; allowed: any but {', '.join(TAKEN)}")
+        raise ValueError(f"this name is reserved; allowed: any but {', '.join(TAKEN)}")
     return name
 
 

@@ -14,7 +14,7 @@ from regen.params.base import (
 
 def _with_png(formats: list[str]) -> list[str]:
     if "png" not in formats:
-        raise ValueError("the page shows the PNG files; allowed: png, and pdf beside it")
+        raise ValueError("png is required, since the page shows it; allowed: png, optionally with pdf")
     return formats
 
 

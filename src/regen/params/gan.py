@@ -97,7 +97,7 @@ class _GanRun(Section):
     @model_validator(mode="after")
     def _is_as_long_as_it_says(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
-            raise ValueError(f"epochs {self.epochs}, steps {self.steps}: allowed: one of the two")
+            raise ValueError(f"epochs {self.epochs}, steps {self.steps}: allowed: exactly one of the two")
         if max(self.shown) > self.length:
             raise ValueError(f"shown {self.shown}: allowed: 0 to {self.unit}, which is {self.length}")
         if self.evaluate_every > self.length:

@@ -79,7 +79,7 @@ def _unknown(location: Location, value: Any, schema: type[BaseModel]) -> str:
     if kinds and any(name in model.model_fields for model in kinds.models.values()):
         kind = str(location[-2])
         allowed = ", ".join(kinds.own_keys(kind))
-        return f"{value!r}: not of {kinds.discriminator} {kind}; allowed: {allowed}"
+        return f"{value!r}: not a key of {kinds.discriminator} {kind}; allowed: {allowed}"
     return f"unknown key; {suggest(name, _fields_at(location, schema))}"
 
 
@@ -87,8 +87,8 @@ def _asking(location: Location, schema: type[BaseModel]) -> str:
     """Name what asks for a missing key: the schema, or the kind of its section."""
     kinds = _kinds(location, schema)
     if kinds and location[-1] in kinds.own_keys(str(location[-2])):
-        return f"{kinds.discriminator} {location[-2]} ask for it"
-    return "the schema asks for it"
+        return f"required by {kinds.discriminator} {location[-2]}"
+    return "required by the schema"
 
 
 def _without_kind(error: Any) -> str:
@@ -96,7 +96,7 @@ def _without_kind(error: Any) -> str:
     discriminator = error["ctx"]["discriminator"].strip("'")
     if close := difflib.get_close_matches(discriminator, map(str, error["input"]), n=1):
         return f"{close[0]}: unknown key; did you mean {discriminator!r}?"
-    return f"{discriminator}: missing; the schema asks for it"
+    return f"{discriminator}: missing; required by the schema"
 
 
 def _mistyped(errors: list[Any], schema: type[BaseModel]) -> set[Location]:

@@ -138,7 +138,8 @@ class Params(Section):
         for one, other in combinations(FAMILIES, 2):
             if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
                 raise ValueError(
-                    f"{other}.{both[0]}: a run of {one} has this name; a run is known by its name alone"
+                    f"{other}.{both[0]}: already the name of a run of {one}; names must be unique across "
+                    "families"
                 )
         return self
 
