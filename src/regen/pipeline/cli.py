@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from dvc.stage import Stage
@@ -19,9 +19,12 @@ from regen.pipeline.children import Children
 from regen.pipeline.engine import Engine, Settings
 from regen.pipeline.graph import is_stale, locked_graph
 from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
+from regen.pipeline.view import read_seconds, show, write_seconds
 from regen.stage import run_app
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
+
+BAR = "{n_fmt}/{total_fmt} stages, {elapsed}{postfix}"
 
 Targets = Annotated[
     list[str] | None, typer.Argument(help="Stages: train_vae@l100, or train_vae for all of its runs.")
@@ -52,8 +55,10 @@ def run(
             params = read_params()  # a mistake costs one line and no work
             stages = graph.selected(targets or [])
         place, settings = this_machine(kind_of(params.device, params.precision), jobs)
-        with tqdm(total=len(stages), unit="stage", disable=None) as bar:  # only on a terminal
-            outcome = Engine(graph, place, settings, bar.write, partial(show, bar)).run(stages)
+        with tqdm(total=len(stages), unit="stage", disable=None, dynamic_ncols=True, bar_format=BAR) as bar:
+            watch = partial(show, bar, read_seconds()) if not bar.disable else None  # only on a terminal
+            outcome = Engine(graph, place, settings, bar.write, watch).run(stages)
+        write_seconds(outcome)
     for line in outcome.summary(time.monotonic() - began):
         print(line)
     if outcome.exit_code:
@@ -83,13 +88,6 @@ def this_machine(kind: str, jobs: int) -> tuple[Children, Settings]:
     devices = gpus() if on_cuda else []
     place = Children(jobs, threads_of(jobs), memory(), devices)
     return place, Settings(on_cuda, seeds_apart=jobs > 1 and (not on_cuda or len(devices) > 1))
-
-
-def show(bar: tqdm[Any], engine: Engine) -> None:
-    """Bring the bar up to date: what is done, and what runs, with its seconds."""
-    bar.n = len(engine.done) + len(engine.lost)
-    running = (f"{task.name} {running.seconds:.0f} s" for task, (_, running) in engine.running.items())
-    bar.set_postfix_str(", ".join(running))
 
 
 @contextmanager
