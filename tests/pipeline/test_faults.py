@@ -1,4 +1,4 @@
-"""The worst that may happen to a run of the toy pipeline, each time the real thing, and what it leaves behind."""
+"""The worst that may happen to a run of the toy pipeline, each time the real thing, and what it leaves."""
 
 import json
 import os
