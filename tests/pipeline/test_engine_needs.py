@@ -7,7 +7,8 @@ import pytest
 
 from regen.errors import InputError
 from regen.pipeline.children import Children
-from regen.pipeline.needs import DEFAULT_MEMORY, needs_of, seed_tasks
+from regen.pipeline.machine import MEMORY_PER_STAGE
+from regen.pipeline.needs import needs_of, seed_tasks
 from regen.pipeline.task import Needs, Task
 
 GIB = 1 << 30
@@ -27,7 +28,7 @@ def task(name, **needs):
 @pytest.mark.parametrize(
     ("meta", "needs"),
     [
-        (None, Needs(1, DEFAULT_MEMORY, 0)),
+        (None, Needs(1, MEMORY_PER_STAGE, 0)),
         ({"cpus": 4, "memory": "6 GiB", "gpu": 1}, Needs(4, 6 * GIB, 1)),
         ({"memory": "1.5GiB"}, Needs(1, 3 * GIB // 2, 0)),
         ({"memory": "512 MiB"}, Needs(1, GIB // 2, 0)),

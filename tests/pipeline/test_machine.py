@@ -19,9 +19,15 @@ def files(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_one_stage_a_core_and_one_in_all_where_nothing_shares_out_an_accelerators_memory(monkeypatch):
-    monkeypatch.setattr(machine, "cores", lambda: 8)
-    assert [machine.default_jobs(kind) for kind in ("cpu", "cuda", "mps")] == [8, 8, 1]
+@pytest.mark.parametrize(
+    ("cores", "memory", "jobs"),
+    [(1, 64 * GIB, 1), (8, 64 * GIB, 8), (8, 5 * GIB, 2), (8, GIB, 1)],
+)
+def test_one_stage_a_core_while_memory_lasts(monkeypatch, cores, memory, jobs):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "memory", lambda: memory)
+    assert machine.default_jobs("cpu") == machine.default_jobs("cuda") == jobs
+    assert machine.default_jobs("mps") == 1  # nothing shares out its memory
 
 
 @pytest.mark.parametrize(("cores", "jobs", "threads"), [(8, 8, 1), (8, 3, 2), (2, 4, 1), (4, 1, 4)])

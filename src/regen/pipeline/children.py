@@ -13,11 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from regen.pipeline.progress import last_line
 from regen.pipeline.task import Running, Task
@@ -100,7 +102,8 @@ class Children:
         taken = {gpu for child in self.children for gpu in child.gpus}
         gpus = tuple(gpu for gpu in self.gpus if gpu not in taken)[: task.needs.gpus]
         process = self.context.Process(target=_run, args=(task.command, str(task.log), self.threads, gpus))
-        process.start()
+        with _without_main():
+            process.start()
         child = Child(task, process, gpus, time.monotonic())
         self.children.append(child)
         return child
@@ -121,12 +124,24 @@ class Children:
             child.process.join()
 
 
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the main module from multiprocessing, which would import it, and DVC with it, in each child."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _run(command: str, log: str, threads: int, gpus: tuple[str, ...]) -> None:
     """Body of the child: `command`, in this process where it is a Python script."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)  # by the line, so that an error comes last
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ["REGEN_BAR"] = "1"  # bars of trainings go to the log, in which the engine looks for them
     if gpus:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from dvc.stage import Stage
@@ -20,9 +20,12 @@ from regen.pipeline.engine import Engine, Settings
 from regen.pipeline.graph import Graph, is_stale, locked_graph
 from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
 from regen.pipeline.task import Place
+from regen.pipeline.view import read_seconds, show, write_seconds
 from regen.stage import run_app
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
+
+BAR = "{n_fmt}/{total_fmt} stages, {elapsed}{postfix}"
 
 Targets = Annotated[
     list[str] | None, typer.Argument(help="Stages: train_vae@l100, or train_vae for all of its runs.")
@@ -63,9 +66,11 @@ def run(
             where = nullcontext(this_machine(kind_of(params.device, params.precision), jobs))
         with (
             where as (place, settings),
-            tqdm(total=len(stages), unit="stage", disable=None) as bar,  # only on a terminal
+            tqdm(total=len(stages), unit="stage", disable=None, dynamic_ncols=True, bar_format=BAR) as bar,
         ):
-            outcome = Engine(graph, place, settings, bar.write, partial(show, bar)).run(stages)
+            watch = partial(show, bar, read_seconds()) if not bar.disable else None  # only on a terminal
+            outcome = Engine(graph, place, settings, bar.write, watch).run(stages)
+        write_seconds(outcome)
     for line in outcome.summary(time.monotonic() - began):
         print(line)
     if outcome.exit_code:
@@ -109,13 +114,6 @@ def on_cluster(address: str, jobs: int, device: str, graph: Graph) -> Iterator[t
     outs = [Path(out.def_path) for stage in graph.needs for out in stage.outs]
     with cluster(address, not_sent=outs) as place:
         yield place, Settings(device == "cuda" or (device == "auto" and place.has_gpus()), seeds_apart=True)
-
-
-def show(bar: tqdm[Any], engine: Engine) -> None:
-    """Bring the bar up to date: what is done, and what runs, with its seconds."""
-    bar.n = len(engine.done) + len(engine.lost)
-    running = (f"{task.name} {running.seconds:.0f} s" for task, (_, running) in engine.running.items())
-    bar.set_postfix_str(", ".join(running))
 
 
 @contextmanager

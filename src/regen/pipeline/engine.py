@@ -13,9 +13,10 @@ from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
 from regen.errors import RunError
-from regen.pipeline.graph import Graph, is_stale, line_of, record, restored, sort_lock
+from regen.pipeline.graph import Graph, is_stale, line_of, restored
 from regen.pipeline.needs import log_of, seed_tasks, task_of
 from regen.pipeline.outcome import Failure, Outcome
+from regen.pipeline.records import Records
 from regen.pipeline.task import Place, Running, Task
 
 TICK = 0.5  # seconds between two looks at what runs
@@ -50,6 +51,11 @@ class Steps:
     began: float = 0.0
     """By time.monotonic."""
 
+    @property
+    def seconds(self) -> float:
+        """Time since its start."""
+        return time.monotonic() - self.began
+
     def next(self) -> Task | None:
         """Task that may start now; None where what runs has to end first."""
         return self.seeds[0] if self.seeds else None if self.running else self.own
@@ -64,7 +70,7 @@ class Engine:
         place: Place,
         settings: Settings,
         report: Callable[[str], None],
-        watch: Callable[[Engine], None],
+        watch: Callable[[Engine], None] | None = None,
     ) -> None:
         self.graph = graph
         self.place = place
@@ -73,7 +79,9 @@ class Engine:
         """Told each event, in a line."""
         self.watch = watch
         """Called every TICK seconds."""
-        self.total = 0
+        self.records = Records(graph.repo)
+        self.stages: Sequence[Stage] = ()
+        """All that are to be up to date, in an order of their needs."""
         self.outcome = Outcome()
         self.stale: dict[Stage, Steps] = {}
         """Found so when their inputs were there, and waiting for room."""
@@ -90,7 +98,7 @@ class Engine:
             Stopped: SIGINT or SIGTERM came; finished stages are recorded, the others' tasks gone.
             InputError: `meta` of a stage in dvc.yaml is not allowed.
         """
-        self.total = len(stages)
+        self.stages = stages
         for stage in stages:
             task_of(stage, self.settings.on_cuda)  # a mistake costs one line and no work
         first = {stage: (-self.graph.chain(stage), number) for number, stage in enumerate(stages)}
@@ -101,7 +109,9 @@ class Engine:
                     self._go_on()
                     waiting = [stage for stage in waiting if not self._settle(stage)]
                     self._collect(TICK if waiting or self.running else 0)
-                    self.watch(self)
+                    self.records.write_if_due()
+                    if self.watch:
+                        self.watch(self)
                     if signals:
                         raise Stopped(signals[0])
             finally:
@@ -136,7 +146,7 @@ class Engine:
             return False
         del self.stale[stage]
         if restored(stage):
-            record(stage)
+            self.records.add(stage)
             self.outcome.restored.append(name)
             self.done.add(stage)
             self._tell(f"{name}: from the run-cache")
@@ -186,13 +196,13 @@ class Engine:
         if running.exit_code:
             self._fail(stage, running.exit_code, running.last_line(), running.task.log)
         elif running.task == steps.own:
-            self._record(stage, time.monotonic() - steps.began)
+            self._record(stage, steps.seconds)
         else:
             self._tell(f"{running.task.name}: {running.seconds:.1f} s")
 
     def _record(self, stage: Stage, seconds: float) -> None:
         try:
-            record(stage)
+            self.records.add(stage)
         except (DvcException, OSError) as error:  # an output that is not there, a disk that is full
             self._fail(stage, 1, line_of(error))
             return
@@ -209,17 +219,16 @@ class Engine:
         self._tell(f"FAILED {failure}")
 
     def _tell(self, line: str) -> None:
-        self.report(f"[{len(self.done)}/{self.total}] {line}")
+        self.report(f"[{len(self.done)}/{len(self.stages)}] {line}")
 
     def _end(self) -> None:
-        """End what still runs, count what has finished by itself meanwhile, and put dvc.lock in order."""
+        """End what still runs, count what has finished by itself meanwhile, and write dvc.lock."""
         under_way = list(self.running.values())
         finished = [(stage, running) for stage, running in under_way if running.exit_code == 0]
         self.place.stop([running for _, running in under_way if running.exit_code is None])
         for stage, running in finished:
             self._note_end(stage, running)
-        if self.outcome.ran or self.outcome.restored:
-            sort_lock(self.graph.selected([]))
+        self.records.write()
 
 
 @contextmanager

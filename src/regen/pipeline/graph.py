@@ -7,23 +7,29 @@ reads and writes `dvc.lock` after each.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import pickle
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import psutil
 from dvc.exceptions import DvcException
+from dvc.fs import LocalFileSystem
 from dvc.lock import LockError
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from dvc.rwlock import RWLOCK_FILE
 from dvc.stage import Stage
 from dvc.stage.cache import RunCacheNotFoundError
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import LOADERS, load_yaml
+from dvc_data.hashfile.hash import hash_file
 
 from regen.errors import InputError, RunError
+from regen.params.mistakes import suggest
+from regen.pipeline.records import Records
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,11 @@ class Graph:
         try:
             return list(self.repo.stage.collect(target))
         except DvcException:
-            names = sorted({stage.addressing.partition("@")[0] for stage in self.needs})
-            raise InputError(
-                f"dvc.yaml: stages: no {target!r}; allowed: {', '.join(names)}, or one NAME@RUN"
-            ) from None
+            base = target.partition("@")[0]
+            runs = [stage.addressing for stage in self.needs if stage.addressing.startswith(f"{base}@")]
+            names = {stage.addressing.partition("@")[0] for stage in self.needs}
+            hint = suggest(target, runs) if runs else f"{suggest(base, list(names))}, or one NAME@RUN"
+            raise InputError(f"dvc.yaml: stages: no {target!r}; {hint}") from None
 
     def stages_needed(self, stage: Stage) -> set[Stage]:
         """Stages whose outputs `stage` depends on."""
@@ -70,30 +77,71 @@ class Graph:
 def locked_graph() -> Iterator[Graph]:
     """Open the DVC repository of the working directory, for this process alone until the block ends.
 
-    What a DVC process that was killed has left of its list of files in use is removed: it reads half of one
-    no more than we do.
+    What processes that were killed have left is put right: DVC's list of files in use, where there is half of
+    it, is removed, and stages that finished are written to dvc.lock.
 
     Raises:
         InputError: there is no repository, or dvc.yaml is not a pipeline.
-        RunError: another DVC process holds the repository.
+        RunError: another DVC process holds the repository, or dvc.lock cannot be written.
     """
     try:
         with Repo(".") as repo, repo.lock:
-            _remove_half_a_list(Path(repo.tmp_dir) / RWLOCK_FILE)
-            yield Graph(repo)
+            _check_files_in_use(Path(repo.tmp_dir) / RWLOCK_FILE)
+            if Records(repo).take_up():
+                repo._reset()  # it has read dvc.lock
+            with params_read_once():
+                yield Graph(repo)
     except LockError as error:
         raise RunError(f".dvc/tmp/lock: held by another DVC or regen process ({line_of(error)})") from None
     except DvcException as error:
         raise InputError(f"dvc.yaml: {line_of(error)}") from error
 
 
-def _remove_half_a_list(path: Path) -> None:
+def _check_files_in_use(path: Path) -> None:
+    """Refuse to run beside `dvc repro`, which gives its lock back while a stage runs.
+
+    Half of a list, or one of a process that is gone, is no obstacle.
+    """
     try:
-        json.loads(path.read_text())
+        began = path.stat().st_mtime
+        users = json.loads(path.read_text())
     except FileNotFoundError:
-        pass
+        return
     except ValueError:
         path.unlink()
+        return
+    writers = users.get("write", {}).values()
+    for user in [*writers, *(reader for readers in users.get("read", {}).values() for reader in readers)]:
+        try:
+            alive = psutil.Process(user["pid"]).create_time() <= began  # else another with its number
+        except psutil.Error:
+            continue
+        if alive:
+            raise RunError(f".dvc/tmp/{path.name}: stages run in process {user['pid']}, {user['cmd']!r}")
+
+
+@contextmanager
+def params_read_once() -> Iterator[None]:
+    """Have DVC parse params.yaml again only when it has changed; it asks for it once a stage.
+
+    A loader of one's own for a kind of file is what DVC's table of them is for.
+    """
+    parsed: dict[tuple[object, ...], bytes] = {}
+
+    def load(path: str, fs: Any = None, **options: Any) -> Any:
+        if options or not isinstance(fs, LocalFileSystem):
+            return load_yaml(path, fs=fs, **options)
+        now = Path(path).stat()
+        key = path, now.st_ino, now.st_size, now.st_mtime_ns
+        if key not in parsed:
+            parsed[key] = pickle.dumps(load_yaml(path, fs=fs))
+        return pickle.loads(parsed[key])  # a copy for each, who may change it
+
+    LOADERS[".yaml"] = load
+    try:
+        yield
+    finally:
+        del LOADERS[".yaml"]
 
 
 def line_of(error: Exception) -> str:
@@ -111,25 +159,27 @@ def restored(stage: Stage) -> bool:
     stage.remove_outs(ignore_remove=False, force=False)
     try:
         stage.repo.stage_cache.restore(stage)
+        if _is_intact(stage):
+            return True
+        stage.remove_outs(ignore_remove=False, force=False)
     except RunCacheNotFoundError:
-        stage.save_deps()  # as DVC: fails where an input is gone
-        return False
-    return True
+        pass
+    stage.save_deps()  # as DVC: fails where an input is gone
+    return False
 
 
-def record(stage: Stage) -> None:
-    """Hash a finished stage's inputs and outputs, cache the outputs, and write all of it to dvc.lock."""
-    uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-    stage.save(run_cache=not uncached)  # as DVC: the run-cache could not give all outputs back
-    stage.commit()
-    stage.dump(update_pipeline=False)
+def _is_intact(stage: Stage) -> bool:
+    """Whether restored outputs are what they are said to be; files of the cache that are not are removed.
 
-
-def sort_lock(plan: Sequence[Stage]) -> None:
-    """Bring dvc.lock into the order in which `dvc repro` writes it, whatever finished first."""
-    number = {stage.addressing: place for place, stage in enumerate(plan)}
-    with modify_yaml(plan[0].dvcfile._lockfile.path) as lock:
-        stages = lock["stages"]
-        order = sorted(stages, key=lambda name: number.get(name, -1))
-        if order != list(stages):
-            lock["stages"] = {name: stages[name] for name in order}
+    DVC looks at names and sizes only: it trusts a file of its cache that is read-only.
+    """
+    intact = True
+    for out in (out for out in stage.outs if out.use_cache):
+        whole = Path(out.fs_path)
+        for file in [whole] if whole.is_file() else (path for path in whole.rglob("*") if path.is_file()):
+            _, said = hash_file(str(file), out.fs, out.hash_name, stage.repo.state)
+            _, found = hash_file(str(file), out.fs, out.hash_name)
+            if said != found:
+                intact = False
+                out.cache.delete(said.value)
+    return intact

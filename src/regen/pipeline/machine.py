@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+MEMORY_PER_STAGE = 2 << 30  # bytes: the largest of the quick profile take about one GiB
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """A container's, of version 2 and version 1 of cgroups, in bytes."""
 CPU_QUOTAS = (
@@ -63,8 +64,8 @@ def kind_of(device: str, precision: str) -> str:
 
 
 def default_jobs(kind: str) -> int:
-    """Stages at a time: one a core; one in all on MPS, whose memory nothing shares out."""
-    return 1 if kind == "mps" else cores()
+    """Stages at a time: one a core, while memory lasts; one in all on MPS, whose memory is not shared out."""
+    return 1 if kind == "mps" else max(1, min(cores(), memory() // MEMORY_PER_STAGE))
 
 
 def threads_of(jobs: int) -> int:

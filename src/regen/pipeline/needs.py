@@ -10,9 +10,9 @@ from dvc.stage import Stage
 
 from regen.errors import InputError
 from regen.params.mistakes import suggest
+from regen.pipeline.machine import MEMORY_PER_STAGE
 from regen.pipeline.task import Needs, Task
 
-DEFAULT_MEMORY = 2 << 30  # bytes: the largest stages of the quick profile take about one GiB
 UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 ALLOWED = {
     "cpus": "a whole number from 1",
@@ -36,7 +36,7 @@ def needs_of(stage: Stage, on_cuda: bool) -> Needs:
     given = {key: _amount(f"{where}: {key}", key, value) for key, value in meta.items()}
     return Needs(
         cpus=given.get("cpus", 1),
-        memory=given.get("memory", DEFAULT_MEMORY),
+        memory=given.get("memory", MEMORY_PER_STAGE),
         gpus=given.get("gpu", 0) if on_cuda else 0,
     )
 

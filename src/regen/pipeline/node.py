@@ -171,6 +171,7 @@ def environment(job: Job, root: Path, cache: Path) -> dict[str, str]:
     threads = {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
     threads["MKL_DYNAMIC"] = "FALSE"  # the three are what torch.set_num_threads sets
     own = {"PYTHONPATH": str(root / "src"), "REGEN_CACHE": str(cache), "REGEN_BAR": "1"}
+    own["PYTHONUNBUFFERED"] = "1"  # so that the error comes last in the log
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     hidden = {} if job.gpus else {"CUDA_VISIBLE_DEVICES": ""}  # Ray names those of a job that has some
     return env | dict(job.env) | threads | own | hidden

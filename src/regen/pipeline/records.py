@@ -1,0 +1,145 @@
+"""What has finished, on its way to `dvc.lock`: kept in a journal at once, written to the file in batches.
+
+DVC reads and writes the whole of `dvc.lock` for each stage, which takes longer than many stages. Here a stage
+is a line of the journal, synced to disk; a process that is killed leaves it to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from dvc.stage import Stage
+from dvc.stage.serialize import to_lockfile
+from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
+from regen.errors import RunError
+
+EVERY = 30.0  # seconds between two batches: one takes half a second for a lock of 80 stages
+LOCK = Path("dvc.lock")
+
+
+class Records:
+    """Finished stages of the repository in the working directory, which this process has locked."""
+
+    def __init__(self, repo: Repo) -> None:
+        self.repo = repo
+        self.folder = Path(repo.tmp_dir) / "regen"
+        self.journal = self.folder / "finished.jsonl"
+        self.over = digest(LOCK)
+        """Of the dvc.lock that the lines of the journal go on top of."""
+        self.pending: dict[str, Any] = {}
+        """Entries of the journal, by stage."""
+        self.lock: Any = None
+        """What dvc.lock holds, once it was needed."""
+        self.written = time.monotonic()
+
+    def add(self, stage: Stage) -> None:
+        """Hash a finished stage's inputs and outputs, cache the outputs, and keep its entry for dvc.lock.
+
+        Raises:
+            DvcException: an output is not there.
+            OSError: the disk is full, or not for writing.
+        """
+        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=not uncached)  # as DVC: the run-cache could not give all outputs back
+        stage.commit()
+        line = json.dumps({"over": self.over, "stages": to_lockfile(stage)})
+        self._append(line)
+        self.pending.update(ordered(line)["stages"])
+
+    def _append(self, line: str) -> None:
+        """Add a line to the journal; after an error it is as it was."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.journal.open("a") as file:
+            before = file.tell()
+            try:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(file.fileno(), before)
+                raise
+
+    def write_if_due(self) -> None:
+        """Write a batch after EVERY seconds; where that fails, the journal has it, and the end tells."""
+        if self.pending and time.monotonic() - self.written > EVERY:
+            try:
+                self._write()
+            except OSError:
+                self.written = time.monotonic()
+
+    def write(self) -> None:
+        """Bring dvc.lock up to date, in one step.
+
+        Raises:
+            RunError: the disk is full, or not for writing; the journal keeps what has finished.
+        """
+        try:
+            if self.pending:
+                self._write()
+        except OSError as error:
+            raise RunError(
+                f"{LOCK}: {error.strerror or error}; the next run writes what {self.journal} keeps"
+            ) from None
+
+    def _write(self) -> None:
+        if self.lock is None:
+            self.lock = parse_yaml_for_update(LOCK.read_text(), str(LOCK)) if LOCK.exists() else {}
+            self.lock = self.lock or {"schema": "2.0"}
+        stages = {**self.lock.get("stages", {}), **self.pending}
+        self.lock["stages"] = {name: stages[name] for name in self._order(stages)}
+        part = self.folder / LOCK.name
+        with part.open("w") as file:
+            file.write(dumps_yaml(self.lock))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(LOCK)
+        self.journal.unlink(missing_ok=True)
+        self.over = digest(LOCK)
+        self.pending = {}
+        self.written = time.monotonic()
+
+    def _order(self, names: Iterable[str]) -> list[str]:
+        """Order in which `dvc repro` writes them, whatever finished first."""
+        plan = plan_repro(self.repo.index.graph, self.repo.index.stages)
+        place = {stage.addressing: number for number, stage in enumerate(plan)}
+        return sorted(names, key=lambda name: place.get(name, -1))
+
+    def take_up(self) -> bool:
+        """Write what a process that was killed has left in the journal; whether there was any.
+
+        Lines over another dvc.lock than is there are dropped: they are in it, or it is newer.
+        """
+        if not self.journal.exists():
+            return False
+        for line in self.journal.read_text(errors="replace").split("\n"):
+            try:
+                kept = ordered(line)
+                if kept["over"] == self.over:
+                    self.pending.update(kept["stages"])
+            except (ValueError, KeyError, TypeError):  # the last line, where it was cut short
+                continue
+        self.write()
+        self.journal.unlink(missing_ok=True)
+        return True
+
+
+def digest(path: Path) -> str:
+    """Hash of a file's content; of no content where there is no file."""
+    return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
+
+
+def ordered(line: str) -> Any:
+    """Value of a JSON text, with the kind of mapping that DVC writes its entries from."""
+    return json.loads(line, object_pairs_hook=OrderedDict)

@@ -1,0 +1,70 @@
+"""What a task finds in its process."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from regen.pipeline.children import Children
+from regen.pipeline.task import Needs, Task
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import json, os, sys, time
+from pathlib import Path
+names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "REGEN_BAR")
+found = {name: os.environ.get(name) for name in names} | {"dvc": "dvc" in sys.modules}
+Path(sys.argv[1] + ".json").write_text(json.dumps(found))
+while Path(sys.argv[1]).exists():
+    time.sleep(0.05)
+print("an output line")
+sys.exit("the last word")
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    Path("tell.py").write_text(SCRIPT)
+    place = Children(jobs=3, threads=2, memory=1 << 40, gpus=["4", "7"])
+    yield place
+    place.stop(list(place.children))
+
+
+def start(place, name, gpus=0):
+    Path(name).touch()
+    return place.start(Task(name, f"python tell.py {name}", (), (), Path(f"{name}.log"), Needs(gpus=gpus)))
+
+
+def ended(place, child):
+    Path(child.task.name).unlink()
+    until = time.monotonic() + 60
+    while child.exit_code is None:
+        assert time.monotonic() < until
+        place.wait([child], 1)
+    return json.loads(Path(f"{child.task.name}.json").read_text())
+
+
+def test_a_child_has_its_devices_for_itself_and_nothing_of_the_engine(place):
+    first, second = start(place, "first", 1), start(place, "second", 1)
+    assert (first.gpus, second.gpus) == (("4",), ("7",))
+    assert ended(place, first) == {
+        "CUDA_VISIBLE_DEVICES": "4", "OMP_NUM_THREADS": "2", "REGEN_BAR": "1", "dvc": False,
+    }  # fmt: skip
+    third, fourth = start(place, "third", 1), start(place, "fourth")
+    assert third.gpus == ("4",)
+    assert ended(place, second)["CUDA_VISIBLE_DEVICES"] == "7"
+    assert ended(place, third)["CUDA_VISIBLE_DEVICES"] == "4"
+    assert ended(place, fourth)["CUDA_VISIBLE_DEVICES"] is None
+    assert fourth.exit_code == 1
+    assert fourth.last_line() == "the last word"
+    assert Path("fourth.log").read_text().startswith("an output line\n")
+
+
+def test_a_child_that_is_stopped_has_its_signal_as_exit_code(place):
+    child = start(place, "first")
+    place.stop([child])
+    assert child.exit_code == 143

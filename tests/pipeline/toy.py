@@ -1,0 +1,133 @@
+"""A pipeline of next to nothing, to run, to disturb and to kill."""
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+
+from pipeline.clones import REPO, Clone, environment
+
+DVC_YAML = """
+stages:
+  first:
+    cmd: python stages/copy.py source.txt first.txt
+    deps: [source.txt, stages/copy.py]
+    outs: [first.txt]
+  left:
+    cmd: python stages/copy.py first.txt left.txt
+    deps: [first.txt, stages/copy.py]
+    outs: [left.txt]
+  right:
+    cmd: python stages/copy.py first.txt right.txt
+    deps: [first.txt, stages/copy.py]
+    outs: [right.txt]
+  last:
+    foreach: [left, right]
+    do:
+      cmd: cat ${item}.txt > last-${item}.txt
+      deps: ['${item}.txt']
+      outs:
+        - last-${item}.txt:
+            cache: false
+"""
+COPY = """
+import sys, time
+from pathlib import Path
+source, target = map(Path, sys.argv[1:])
+trouble = Path(f"{target}.trouble")
+what = trouble.read_text() if trouble.exists() else ""
+if what == "sleep":
+    Path(f"{target}.asleep").touch()
+    until = time.monotonic() + 60
+    while trouble.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+if what == "half":
+    target.write_text("hal")
+    print("first line")
+    sys.exit(f"{target}: went wrong")
+if what != "nothing":
+    target.write_text(source.read_text() + target.name)
+print("done")
+"""
+
+
+class Toy(Clone):
+    """A pipeline of five stages that take no time: `first`, then `left` and `right`, then one after each."""
+
+    def begin(self, *args):
+        """Run `regen ARGS`, in a process group of its own; return without waiting."""
+        command = [sys.executable, "-m", "regen.pipeline.cli", *args]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
+
+    def trouble(self, target, what):
+        (self.root / f"{target}.trouble").write_text(what)
+
+    def cure(self):
+        for file in self.root.glob("*.trouble"):
+            file.unlink()
+
+    def wait_until_asleep(self, target):
+        wait_for((self.root / f"{target}.asleep").exists)
+
+    def dvc_begins(self, *args):
+        """Run `dvc ARGS`; return without waiting."""
+        command = [sys.executable, "-m", "dvc", *args]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True)
+
+    def recorded(self):
+        """Return all that dvc.lock and the journal say of finished stages."""
+        files = self.root / "dvc.lock", self.root / ".dvc/tmp/regen/finished.jsonl"
+        return "".join(file.read_text() for file in files if file.exists())
+
+    def text(self, name):
+        return (self.root / name).read_text()
+
+
+def wait_for(condition, seconds=30):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+def in_folder(folder):
+    """Return the processes whose working directory is `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            found += [process] if process.cwd() == str(folder) and process.pid != os.getpid() else []
+        except psutil.Error:
+            continue
+    return found
+
+
+def make_toy(base, pipeline=DVC_YAML, scripts=None):
+    """Return a toy below `base` in which nothing has run; `scripts` are further ones, by name."""
+    root = base / "regen"
+    (root / "stages").mkdir(parents=True)
+    toy = Toy(root, environment(base) | {"PYTHONPATH": str(REPO / "src")})
+    (root / "params.yaml").write_text((REPO / "params.yaml").read_text())
+    (root / "dvc.yaml").write_text(pipeline)
+    for name, script in {"copy.py": COPY, **(scripts or {})}.items():
+        (root / "stages" / name).write_text(script)
+    (root / "source.txt").write_text("source ")
+    toy.git("init", "--quiet", "--initial-branch=main")
+    toy.dvc("init", "--quiet")
+    toy.git("add", "--all")
+    toy.git("commit", "--quiet", "--message=Start")
+    return toy
+
+
+def is_finished(toy):
+    """Whether all is right, as plain DVC sees it."""
+    assert toy.text("last-left.txt") == "source first.txtleft.txt"
+    assert toy.text("last-right.txt") == "source first.txtright.txt"
+    assert "up to date" in toy.dvc("status").stdout
+    assert toy.regen("status").stdout == "up to date\n"
+    return True
