@@ -198,7 +198,7 @@ class Cluster:
             self._lost(running, "cancelled") if cancelled else running.fail(1, line_of(error.cause))
         except ray.exceptions.RayError as error:
             self._lost(running, line_of(error))
-        except (RunError, OSError) as error:
+        except (RunError, OSError, TypeError, ValueError) as error:  # a lie, a full disk, what is no path
             ray.cancel(running.stream, force=True)
             running.fail(1, line_of(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -30,17 +31,18 @@ def connected(address: str) -> Iterator[None]:
         InputError: `address` is none.
         RunError: no cluster is there, or it has another token.
     """
-    if address != "local":
+    options: dict[str, Any] = {}
+    if address == "local":
+        options["include_dashboard"] = False
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own would stay in a file
+    else:
         require_listener(address)
-    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     with silenced() as said:
         try:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
             refused = "Unauthenticated" in said() or isinstance(error, ray.exceptions.AuthenticationError)
-            reason = (
-                "it has another token than RAY_AUTH_TOKEN or ~/.ray/auth_token" if refused else line_of(error)
-            )
+            reason = WRONG_TOKEN if refused else line_of(error)
             raise RunError(f"--address {address}: no Ray cluster that can be used: {reason}") from None
     try:
         yield

@@ -25,6 +25,7 @@ from typing import Any
 EVERY = 2.0  # seconds between two looks at the log and at the checkpoints
 PATIENCE = 10.0  # seconds that a command has to end itself
 
+States = dict[str, tuple[int, int]]
 Event = tuple[Any, ...]
 """`("began", node)`, `("log", bytes)`, `("checkpoints", {path: bytes})`, `("ended", exit code, outputs)`.
 
@@ -69,8 +70,9 @@ def run(job: Job, cache: Path, fetch: Callable[[str], bytes]) -> Iterator[Event]
         lay_out(job, store, root)
         lay_out_cache(job, store, own_cache, cache)
         yield "began", os.uname().nodename
+        seen = states(own_cache / "checkpoints")  # before the command has changed any
         with started(job, root, environment(job, root, own_cache), log) as process:
-            code = yield from followed(process, log, own_cache / "checkpoints")
+            code = yield from followed(process, log, own_cache / "checkpoints", seen)
         yield "ended", code, {} if code else collected(root, job.outs, store)
 
 
@@ -169,6 +171,7 @@ def environment(job: Job, root: Path, cache: Path) -> dict[str, str]:
     threads = {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
     threads["MKL_DYNAMIC"] = "FALSE"  # the three are what torch.set_num_threads sets
     own = {"PYTHONPATH": str(root / "src"), "REGEN_CACHE": str(cache), "REGEN_BAR": "1"}
+    own["PYTHONUNBUFFERED"] = "1"  # so that the error comes last in the log
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     hidden = {} if job.gpus else {"CUDA_VISIBLE_DEVICES": ""}  # Ray names those of a job that has some
     return env | dict(job.env) | threads | own | hidden
@@ -218,9 +221,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def followed(process: subprocess.Popen[bytes], log: Path, folder: Path) -> Generator[Event, None, int]:
-    """Tell what comes to the log, and checkpoints that are new, until the end; the exit code."""
-    seen: dict[str, tuple[int, int]] = states(folder)
+def followed(
+    process: subprocess.Popen[bytes], log: Path, folder: Path, seen: States
+) -> Generator[Event, None, int]:
+    """Tell what comes to the log, and checkpoints that were not `seen`, until the end; the exit code."""
     told = 0
     while True:
         with suppress(subprocess.TimeoutExpired):
@@ -232,13 +236,13 @@ def followed(process: subprocess.Popen[bytes], log: Path, folder: Path) -> Gener
                 told += len(text)
                 yield "log", text
         if new := {path: state for path, state in states(folder).items() if seen.get(path) != state}:
-            seen |= new
+            seen = seen | new
             yield "checkpoints", read_files(folder, new)
         if code is not None:
             return code if code >= 0 else 128 - code
 
 
-def states(folder: Path) -> dict[str, tuple[int, int]]:
+def states(folder: Path) -> States:
     """Time and size of each file of checkpoints; those that are being written are left out."""
     found = {}
     for path, file in files_of(folder).items():
