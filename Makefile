@@ -42,7 +42,7 @@ same: setup  ## whether other processors and thread counts leave the same bytes,
 
 numbers: setup  ## the numerical tests as a processor with AVX2 but without AVX-512 runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		pytest $(ON_CORES) -m "not slow" tests/test_bijections.py tests/{dirac,fidelity,flow,gan,training,vae}
+		pytest $(ON_CORES) -m "not slow" tests/{bijections,dirac,fidelity,gan,planar,realnvp,training,vae}
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .

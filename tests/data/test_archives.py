@@ -123,7 +123,11 @@ def test_wrong_bytes_are_noticed_by_the_checksum_at_the_end(path, tgz):
         read(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", gzip.compress(b"no tar" * 200)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>not found</html>", gzip.compress(b"no tar" * 200)],
+    ids=["empty", "a page", "no tar"],  # of the same name in each worker, whatever gzip says of the time
+)
 def test_what_is_no_archive_is_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"^{path}: cannot be read as .tar.gz: "):

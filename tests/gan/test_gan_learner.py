@@ -1,4 +1,4 @@
-"""One step against the same step as a course's code writes it, the average, and what is sampled."""
+"""One step against the same step as a course's code writes it, and the average."""
 
 import math
 
@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan.small import KINDS, learner_of, networks_of, pixels_of, run_of, vector_of
 from regen.gan.learner import STATISTICS_SEED, _averaged
-from regen.gan.sampling import noise, sample, scale, to_pixels
+from regen.gan.sampling import noise, scale
 from regen.training.device import set_precision
 from regen.training.grid import on_grid
 from regen.training.schedule import Passes
@@ -249,47 +249,6 @@ def test_batch_norm_s_statistics_are_means_of_those_of_batches(kind, layers):
         assert norm.momentum == 0.1
     parameters = zip(evaluated.parameters(), learner.average.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in parameters)
-
-
-def test_pixels_and_images_go_into_one_another():
-    pixels = torch.arange(256, dtype=torch.uint8)
-    images = scale(pixels)
-    assert (images[0], images[-1]) == (-1, 1)
-    torch.testing.assert_close(images, pixels.double().div(255).mul(2).sub(1), rtol=0, atol=1e-15)
-    assert torch.equal(to_pixels(images), pixels)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_samples_do_not_depend_on_the_batch_size(kind):
-    run = run_of(kind)
-    generator = learner_of(run, SHAPE).evaluated()
-    images = sample(generator, 23, run.latent, seed=3)
-    assert images.shape == (23, *SHAPE)
-    assert images.dtype == torch.uint8
-    for batch in (7, 23):
-        assert torch.equal(images, sample(generator, 23, run.latent, seed=3, batch=batch))
-    assert not torch.equal(images, sample(generator, 23, run.latent, seed=4))
-    assert images.unique(dim=0).shape[0] == 23
-
-
-def test_sampling_leaves_no_trace():
-    learner = learner_of(run_of())
-    torch.manual_seed(4)
-    expected = torch.rand(3)
-    torch.manual_seed(4)
-    state = vector_of(learner.generator, learner.critic, learner.average)
-    generator = learner.evaluated()
-    shown = learner.snapshot(generator)
-    sample(generator, 10, learner.run.latent, seed=0)
-    losses = learner.losses(pixels_of(1100))
-    assert torch.equal(torch.rand(3), expected)
-    assert torch.equal(vector_of(learner.generator, learner.critic, learner.average), state)
-    assert learner.generator.training
-    assert learner.critic.training
-    assert shown.shape == (100, 3, 8, 8)
-    assert shown.unique(dim=0).shape[0] == 100
-    assert torch.equal(learner.snapshot(generator), shown)
-    assert losses == learner.losses(pixels_of(1100))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,20 +1,21 @@
+"""Training of planar flows side by side: the plain loop's, whatever interrupts it."""
+
 import math
 
 import pytest
 import torch
 
-from planar.small import SETTINGS, literal_log_normal
+from planar.literal import LOSSES, RUNS, K, literal_loss
+from planar.small import SETTINGS
 from regen.bijections import Composition, Planar
 from regen.errors import RunError
 from regen.planar import flows
-from regen.planar.flows import Objective, Run, runs_of, train
-from regen.planar.targets import TARGETS, generate
+from regen.planar.flows import Objective, Run, train
+from regen.planar.targets import generate
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import set_precision
 
 POINTS = generate(0)
-RUNS = runs_of(3, range(4, 6))
-K = 3
 ALONE = [Run("arcs", "samples", K, 5), Run("sine", "density", K, 4)]
 
 
@@ -34,89 +35,6 @@ def trained(folder, runs=RUNS, **changes):
 def assert_same(found, expected):
     for name, value in vars(expected).items():
         assert torch.equal(getattr(found, name), value), name
-
-
-# ---- which runs ------------------------------------------------------------------------------------------
-
-
-def test_runs_of_every_target_way_and_seed():
-    assert [run.name for run in RUNS] == [
-        "planar_arcs_3",
-        "planar_arcs_3",
-        "planar_sine_3",
-        "planar_sine_3",
-        "density_arcs_3",
-        "density_arcs_3",
-        "density_sine_3",
-        "density_sine_3",
-    ]
-    assert [run.seed for run in RUNS] == [4, 5] * 4
-    assert {run.layers for run in RUNS} == {3}
-    assert [run.name for run in runs_of(32, range(1))][-1] == "density_sine_32"
-
-
-# ---- the losses ------------------------------------------------------------------------------------------
-
-
-LOSSES = Objective.losses
-
-
-def losses_of(runs, x, *parameters):
-    objective = Objective.of(runs)
-    return objective.losses(x, *parameters) + objective.constants(x)
-
-
-def parameters_of(runs, scale=1.0, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    u, w = scale * torch.randn(2, K, 2, len(runs), 1, generator=generator, dtype=torch.float64)
-    return u, w, torch.randn(K, len(runs), 1, generator=generator, dtype=torch.float64)
-
-
-def flow_of(parameters, run):
-    u, w, b = (each[..., run, 0] for each in parameters)
-    return Composition([Planar(*layer) for layer in zip(u, w, b, strict=True)])
-
-
-def literal_loss(run, flow, x):
-    """Return -log p(x) of points, or log q(z) - log p(z) of what becomes of normal samples, (B,)."""
-    z, ladj = flow.forward(x)
-    if run.source == "samples":
-        return -literal_log_normal(z) - ladj
-    return literal_log_normal(x) - ladj - TARGETS[run.target].log_density(*z.unbind(-1))
-
-
-@pytest.mark.parametrize(
-    "runs",
-    [RUNS, RUNS[:1], RUNS[:3], RUNS[4:], RUNS[5:7], RUNS[3:5], runs_of(3, range(1)), RUNS[::-1], RUNS[::3]],
-    ids=["all", "one", "samples", "densities", "two densities", "one of each", "one seed", "back", "mixed"],
-)
-def test_each_loss_is_that_of_its_own_run(runs):
-    parameters = parameters_of(runs)
-    x = torch.randn(2, len(runs), 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    found = losses_of(runs, x, *parameters)
-    expected = [literal_loss(run, flow_of(parameters, i), x[:, i].T).mean() for i, run in enumerate(runs)]
-    torch.testing.assert_close(found, torch.stack(expected))
-
-
-def test_the_loss_from_a_density_is_the_divergence_up_to_a_constant():
-    """KL(q || p) by quadrature over the normal samples that the flow starts from, in place of a batch."""
-    run = Run("arcs", "density", K, 0)
-    parameters = parameters_of([run], scale=0.7)
-    axis = torch.linspace(-7, 7, 281, dtype=torch.float64)
-    x = torch.cartesian_prod(axis, axis)
-    weight = literal_log_normal(x).exp() * 0.05**2
-    z, ladj = flow_of(parameters, 0).forward(x)
-    log_p = TARGETS["arcs"].log_density(*z.unbind(-1)) - TARGETS["arcs"].log_normaliser()
-    divergence = float((weight * (literal_log_normal(x) - ladj - log_p)).sum())
-    assert divergence > 0
-    batch = torch.randn(40_000, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    found = float(losses_of([run], batch.T[:, None], *parameters)) + TARGETS["arcs"].log_normaliser()
-    assert found == pytest.approx(
-        divergence, abs=4 * float(literal_loss(run, flow_of(parameters, 0), batch).std()) / 200
-    )
-
-
-# ---- training --------------------------------------------------------------------------------------------
 
 
 def test_what_training_gives(tmp_path):
@@ -218,9 +136,6 @@ def test_the_loss_falls(tmp_path):
     assert (flows.losses[-50:].mean(0) < flows.losses[:50].mean(0) - 0.3).all()
 
 
-# ---- interruptions ---------------------------------------------------------------------------------------
-
-
 def interrupt(monkeypatch, at, trouble=KeyboardInterrupt):
     """Let the `at`-th iteration from now on, from 1, raise `trouble`."""
     steps = iter(range(1, 10_000))
@@ -268,9 +183,6 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     interrupt(monkeypatch, 1, AssertionError("trained again"))
     assert done_in(Checkpoint(tmp_path)) == 11
     assert_same(trained(tmp_path), whole)
-
-
-# ---- trouble ---------------------------------------------------------------------------------------------
 
 
 def test_a_start_that_is_out_of_range(tmp_path):
