@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 
 Location = tuple[int | str, ...]
 
+NAMES = "a run's name has lower-case letters, digits and _, and starts with a letter"
+
 
 class _Kinds(NamedTuple):
     """Kinds of a section, by the value of the key `discriminator`."""
@@ -57,15 +59,9 @@ def _line(error: Any, schema: type[BaseModel]) -> str:
         case "union_tag_not_found":
             return f"{key}.{_without_kind(error)}"
         case "union_tag_invalid":
-            *most, last = error["ctx"]["expected_tags"].split(", ")
-            discriminator = error["ctx"]["discriminator"].strip("'")
-            value = error["input"][discriminator]
-            return f"{key}.{discriminator}: {value!r}: should be {', '.join(most)} or {last}"
+            return f"{key}.{_unknown_kind(error)}"
         case "string_pattern_mismatch":
-            return (
-                f"{key}: {error['input']!r}: a run's name has lower-case letters, digits and _, and starts "
-                "with a letter"
-            )
+            return f"{key}: {error['input']!r}: {NAMES}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     if error["type"] == "value_error" and isinstance(error["input"], dict):
         return f"{key}.{message}" if key else message  # about several keys, which the message names
@@ -97,6 +93,13 @@ def _without_kind(error: Any) -> str:
     if close := difflib.get_close_matches(discriminator, map(str, error["input"]), n=1):
         return f"{close[0]}: unknown key; did you mean {discriminator!r}?"
     return f"{discriminator}: missing; required by the schema"
+
+
+def _unknown_kind(error: Any) -> str:
+    """Line, without the section's name, for a section whose kind does not exist."""
+    discriminator = error["ctx"]["discriminator"].strip("'")
+    *most, last = error["ctx"]["expected_tags"].split(", ")
+    return f"{discriminator}: {error['input'][discriminator]!r}: should be {', '.join(most)} or {last}"
 
 
 def _mistyped(errors: list[Any], schema: type[BaseModel]) -> set[Location]:
