@@ -138,7 +138,7 @@ def test_a_disk_that_fills_up_leaves_the_last(saved, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot be written.*REGEN_CACHE"):
+    with pytest.raises(RunError, match=r"not writable: .*REGEN_CACHE"):
         Checkpoint(tmp_path / "file" / "folder").save(STATE)
 
 

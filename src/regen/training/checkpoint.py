@@ -21,7 +21,7 @@ import torch
 
 from regen.artifacts import atomic_path
 from regen.artifacts.paths import cache_dir
-from regen.errors import InputError, RunError
+from regen.errors import InputError, RunError, WriteError
 from regen.params.yaml_files import read_yaml
 
 
@@ -114,8 +114,8 @@ class Checkpoint:
         try:
             with atomic_path(self.path) as part:
                 torch.save(dict(state), part)
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error}); name another REGEN_CACHE") from None
+        except WriteError as error:
+            raise RunError(f"{error}; name another REGEN_CACHE") from None
 
     def load(self) -> dict[str, Any] | None:
         """Last good state, or None where there is none.
