@@ -55,7 +55,7 @@ def run(
             params = read_params()  # a mistake costs one line and no work
             stages = graph.selected(targets or [])
         place, settings = this_machine(kind_of(params.device, params.precision), jobs)
-        with tqdm(total=len(stages), unit="stage", disable=None, dynamic_ncols=True, bar_format=BAR) as bar:
+        with tqdm(total=len(stages), disable=None, leave=False, dynamic_ncols=True, bar_format=BAR) as bar:
             watch = partial(show, bar, read_seconds()) if not bar.disable else None  # only on a terminal
             outcome = Engine(graph, place, settings, bar.write, watch).run(stages)
         write_seconds(outcome)

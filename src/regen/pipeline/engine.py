@@ -108,10 +108,10 @@ class Engine:
                 while waiting or self.begun or self.running:
                     self._go_on()
                     waiting = [stage for stage in waiting if not self._settle(stage)]
-                    self._collect(bool(waiting or self.begun))
-                    self.records.write_if_due()
                     if self.watch:
                         self.watch(self)
+                    self._collect(bool(waiting or self.begun))
+                    self.records.write_if_due()
                     if signals:
                         raise Stopped(signals[0])
             finally:
