@@ -66,7 +66,7 @@ def run(
             where = nullcontext(this_machine(kind_of(params.device, params.precision), jobs))
         with (
             where as (place, settings),
-            tqdm(total=len(stages), unit="stage", disable=None, dynamic_ncols=True, bar_format=BAR) as bar,
+            tqdm(total=len(stages), disable=None, leave=False, dynamic_ncols=True, bar_format=BAR) as bar,
         ):
             watch = partial(show, bar, read_seconds()) if not bar.disable else None  # only on a terminal
             outcome = Engine(graph, place, settings, bar.write, watch).run(stages)

@@ -105,13 +105,13 @@ class Engine:
         waiting = sorted(stages, key=first.__getitem__)
         with noted_signals() as signals:
             try:
-                while waiting or self.running:
+                while waiting or self.begun or self.running:
                     self._go_on()
                     waiting = [stage for stage in waiting if not self._settle(stage)]
-                    self._collect(TICK if waiting or self.running else 0)
-                    self.records.write_if_due()
                     if self.watch:
                         self.watch(self)
+                    self._collect(bool(waiting or self.begun))
+                    self.records.write_if_due()
                     if signals:
                         raise Stopped(signals[0])
             finally:
@@ -177,12 +177,12 @@ class Engine:
                 if steps.seeds:
                     del steps.seeds[0]
 
-    def _collect(self, seconds: float) -> None:
-        """Wait a moment for tasks, and record what has ended."""
-        if not self.running:
-            time.sleep(seconds)  # for room, where others have it
-            return
-        self.place.wait([running for _, running in self.running.values()], seconds)
+    def _collect(self, more: bool) -> None:
+        """Wait a moment for tasks, and record what has ended; `more` are to come."""
+        if self.running:
+            self.place.wait([running for _, running in self.running.values()], TICK)
+        elif more:
+            time.sleep(TICK)  # for room, where others have it
         for task, (stage, running) in list(self.running.items()):
             if running.exit_code is not None:
                 del self.running[task]

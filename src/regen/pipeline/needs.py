@@ -11,7 +11,7 @@ from dvc.stage import Stage
 from regen.errors import InputError
 from regen.params.mistakes import suggest
 from regen.pipeline.machine import MEMORY_PER_STAGE
-from regen.pipeline.task import Needs, Task
+from regen.pipeline.task import FOLDER, Needs, Task
 
 UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 ALLOWED = {
@@ -93,5 +93,5 @@ def _seeds(section: Any) -> list[int]:
 
 
 def log_of(name: str) -> Path:
-    """Where a task's output goes: out of git, with the clone."""
-    return Path(f".dvc/tmp/regen/{name}.log")
+    """Where a task's output goes."""
+    return FOLDER / f"{name}.log"

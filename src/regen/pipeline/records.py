@@ -6,6 +6,7 @@ is a line of the journal, synced to disk; a process that is killed leaves it to 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -23,9 +24,11 @@ from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from regen.errors import RunError
+from regen.pipeline.task import FOLDER
 
 EVERY = 30.0  # seconds between two batches: one takes half a second for a lock of 80 stages
 LOCK = Path("dvc.lock")
+JOURNAL = FOLDER / "finished.jsonl"
 
 
 class Records:
@@ -33,8 +36,6 @@ class Records:
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo
-        self.folder = Path(repo.tmp_dir) / "regen"
-        self.journal = self.folder / "finished.jsonl"
         self.over = digest(LOCK)
         """Of the dvc.lock that the lines of the journal go on top of."""
         self.pending: dict[str, Any] = {}
@@ -59,12 +60,13 @@ class Records:
 
     def _append(self, line: str) -> None:
         """Add a line to the journal; after an error it is as it was."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.journal.open("a") as file:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        text = f"{line}\n".encode()
+        with JOURNAL.open("ab", buffering=0) as file:
             before = file.tell()
             try:
-                file.write(line + "\n")
-                file.flush()
+                if file.write(text) < len(text):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
             except OSError:
                 with suppress(OSError):
@@ -90,7 +92,7 @@ class Records:
                 self._write()
         except OSError as error:
             raise RunError(
-                f"{LOCK}: {error.strerror or error}; the next run writes what {self.journal} keeps"
+                f"{LOCK}: {error.strerror or error}; the next run writes what {JOURNAL} keeps"
             ) from None
 
     def _write(self) -> None:
@@ -99,13 +101,13 @@ class Records:
             self.lock = self.lock or {"schema": "2.0"}
         stages = {**self.lock.get("stages", {}), **self.pending}
         self.lock["stages"] = {name: stages[name] for name in self._order(stages)}
-        part = self.folder / LOCK.name
+        part = FOLDER / LOCK.name
         with part.open("w") as file:
             file.write(dumps_yaml(self.lock))
             file.flush()
             os.fsync(file.fileno())
         part.replace(LOCK)
-        self.journal.unlink(missing_ok=True)
+        JOURNAL.unlink(missing_ok=True)
         self.over = digest(LOCK)
         self.pending = {}
         self.written = time.monotonic()
@@ -121,9 +123,9 @@ class Records:
 
         Lines over another dvc.lock than is there are dropped: they are in it, or it is newer.
         """
-        if not self.journal.exists():
+        if not JOURNAL.exists():
             return False
-        for line in self.journal.read_text(errors="replace").split("\n"):
+        for line in JOURNAL.read_text(errors="replace").split("\n"):
             try:
                 kept = ordered(line)
                 if kept["over"] == self.over:
@@ -131,7 +133,7 @@ class Records:
             except (ValueError, KeyError, TypeError):  # the last line, where it was cut short
                 continue
         self.write()
-        self.journal.unlink(missing_ok=True)
+        JOURNAL.unlink(missing_ok=True)
         return True
 
 

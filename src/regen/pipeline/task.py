@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+FOLDER = Path(".dvc/tmp/regen")
+"""What runs leave for themselves, logs first of all: with the clone, out of git."""
+
 
 @dataclass(frozen=True)
 class Needs:

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from regen.pipeline.engine import Engine
 from regen.pipeline.outcome import Outcome
 from regen.pipeline.progress import progress
+from regen.pipeline.task import FOLDER
 
-SECONDS = Path(".dvc/tmp/regen/seconds.json")
+SECONDS = FOLDER / "seconds.json"
 """How long stages took when they ran last, by name."""
 
 
