@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.clones import REPO, Clone, environment
+from pipeline.clones import make_clone
+from pipeline.toy import Toy, make_toy, wait_for
 from regen.pipeline.task import Needs, Task
 
 pytestmark = pytest.mark.slow
@@ -124,13 +123,6 @@ def is_ray(process):
     return process.name() in ("raylet", "gcs_server") or process.name().startswith("ray::")
 
 
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
@@ -142,7 +134,7 @@ def nodes(tmp_path_factory):
         wait_for(lambda: not of_ray(), 30)
 
 
-class Toy(Clone):
+class Training(Toy):
     """A pipeline of four stages: `first`, a training, and two that need both."""
 
     def on(self, nodes, *args, code=0):
@@ -150,14 +142,8 @@ class Toy(Clone):
         done = self.regen("run", "--address", nodes.address, *args, code=code)
         return done.stdout + done.stderr
 
-    def begin(self, nodes):
-        """Run `regen run` on the nodes, without waiting."""
-        command = [sys.executable, "-m", "regen.pipeline.cli", "run", "--address", nodes.address]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True)
-
     def log(self, stage):
-        return (self.root / f".dvc/tmp/regen/{stage}.log").read_text()
+        return self.text(f".dvc/tmp/regen/{stage}.log")
 
     def results(self):
         names = ["dvc.lock", "first.txt", "last-left.txt", "last-right.txt"]
@@ -169,30 +155,22 @@ class Toy(Clone):
         return Path(self.env["REGEN_CACHE"], "cluster/checkpoints/train/toy-key/state.pt")
 
 
-def make_toy(base, steps):
-    root = base / "regen"
-    (root / "stages").mkdir(parents=True)
-    toy = Toy(root, environment(base) | {"PYTHONPATH": str(REPO / "src")})
-    (root / "params.yaml").write_text((REPO / "params.yaml").read_text())
-    (root / "dvc.yaml").write_text(DVC_YAML)
-    (root / "stages/train.py").write_text(TRAIN)
-    (root / "source.txt").write_text(str(steps))
-    toy.git("init", "--quiet", "--initial-branch=main")
-    toy.dvc("init", "--quiet")
-    toy.git("add", "--all")
-    toy.git("commit", "--quiet", "--message=Start")
-    return toy
+def make_training(base, steps):
+    made = make_toy(base, DVC_YAML, {"train.py": TRAIN})
+    (made.root / "source.txt").write_text(str(steps))
+    (made.root / "stages/copy.py").unlink()  # which Python would take for its own `copy`
+    return Training(made.root, made.env)
 
 
 @pytest.fixture
 def toy(tmp_path):
-    return make_toy(tmp_path, steps=3)
+    return make_training(tmp_path, steps=3)
 
 
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory):
     """Results of a long training on this machine alone."""
-    toy = make_toy(tmp_path_factory.mktemp("local"), steps=50)
+    toy = make_training(tmp_path_factory.mktemp("local"), steps=50)
     toy.regen("run", "--jobs", "2")
     return toy.results()
 
@@ -202,7 +180,7 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, toy, 
     assert "stages: 4 ran" in told
     on_nodes = toy.results()
     assert "stages: 4 up to date" in toy.on(nodes)
-    alone = make_toy(tmp_path / "alone", steps=3)
+    alone = make_training(tmp_path / "alone", steps=3)
     alone.regen("run", "--jobs", "2")
     assert on_nodes == alone.results()
     assert toy.log("last@left") == "written\n"
@@ -210,9 +188,18 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, toy, 
     assert toy.git("status", "--porcelain").count("part") == 0
 
 
+def test_the_real_pipeline_reads_what_it_declares_and_gives_the_same_bytes(nodes, reproduced, tmp_path):
+    clone = make_clone(tmp_path)
+    clone.regen("run", "--address", nodes.address)
+    made, expected = (each.content("data", "models", "reports") for each in (clone, reproduced))
+    assert made.keys() == expected.keys()
+    different = {path for path, data in made.items() if data != expected[path]}
+    assert {path for path in different if "timings" not in path} == set()
+
+
 def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_path, long_run):
-    toy = make_toy(tmp_path, steps=50)
-    driver = toy.begin(nodes)
+    toy = make_training(tmp_path, steps=50)
+    driver = toy.begin("run", "--address", nodes.address)
     wait_for(toy.kept.exists)
     process = nodes.kill_node_of("stages/train.py")
     try:
@@ -234,8 +221,8 @@ ENDS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints(
     nodes, tmp_path, number, code
 ):
-    toy = make_toy(tmp_path, steps=50)
-    driver = toy.begin(nodes)
+    toy = make_training(tmp_path, steps=50)
+    driver = toy.begin("run", "--address", nodes.address)
     wait_for(toy.kept.exists)
     driver.send_signal(number)
     _, errors = driver.communicate(timeout=60)
