@@ -1,10 +1,7 @@
 """`regen run --address`: a cluster of four nodes, which Ray simulates on one machine."""
 
-import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,115 +9,11 @@ import psutil
 import pytest
 
 from pipeline.clones import make_clone
-from pipeline.toy import Toy, make_toy, wait_for
+from pipeline.nodes import GIB, TOKEN, Nodes, is_ray, make_training, of_ray, running
+from pipeline.toy import wait_for
 from regen.pipeline.task import Needs, Task
 
 pytestmark = pytest.mark.slow
-
-TOKEN = "a token of the tests, at least as long as Ray's own"
-GIB = 1 << 30
-DVC_YAML = """
-stages:
-  first:
-    cmd: cat source.txt > first.txt
-    deps: [source.txt]
-    outs: [first.txt]
-  train:
-    cmd: python stages/train.py
-    deps: [first.txt, stages/train.py]
-    outs: [model]
-  last:
-    foreach: [left, right]
-    do:
-      cmd: cat first.txt model/weights.txt > last-${item}.txt && echo written
-      deps: [first.txt, model]
-      outs:
-        - last-${item}.txt:
-            cache: false
-"""
-TRAIN = """
-import time
-from pathlib import Path
-from regen.training.checkpoint import Checkpoint
-
-checkpoint = Checkpoint.of("toy", "key")
-state = checkpoint.load() or {"step": 0, "value": 1}
-print("begins after step", state["step"], flush=True)
-while state["step"] < int(Path("first.txt").read_text()):
-    state = {"step": state["step"] + 1, "value": (31 * state["value"] + 7) % 1000003}
-    checkpoint.save(state)
-    time.sleep(0.1)
-Path("model/log").mkdir(parents=True)
-Path("model/weights.txt").write_text(str(state["value"]))
-Path("model/log/steps.txt").write_text(str(state["step"]))
-checkpoint.remove()
-"""
-
-
-class Nodes:
-    """A head without cores, two nodes with two, and one with one and two GPUs."""
-
-    def __init__(self, base):
-        from ray.cluster_utils import Cluster
-
-        self.base = base
-        self.session = Path(tempfile.mkdtemp(prefix="ray-"))  # sockets: pytest's paths are too long for them
-        head = {"num_cpus": 0, "temp_dir": str(self.session)} | self.options("head")
-        self.cluster = Cluster(initialize_head=True, head_node_args=head)
-        for number, gpus in enumerate([0, 0, 2]):
-            self.add(f"node-{number}", num_cpus=2, num_gpus=gpus)
-        self.address = self.cluster.address
-
-    def options(self, name):
-        env = {"REGEN_CACHE": str(self.base / name)}
-        return {"include_dashboard": False, "memory": 8 * GIB, "env_vars": env}
-
-    def add(self, name, **resources):
-        self.cluster.add_node(**resources, **self.options(name))
-
-    def kill_node_of(self, script):
-        """Kill by SIGKILL the node that runs a script; return the script's process."""
-        (process,) = running(script)
-        above = {each.pid for each in process.parents()}
-        (node,) = [each for each in self.cluster.worker_nodes if self.raylet(each) in above]
-        self.cluster.remove_node(node, allow_graceful=False)
-        return process
-
-    @staticmethod
-    def raylet(node):
-        return node.all_processes["raylet"][0].process.pid
-
-    def end(self):
-        self.cluster.shutdown()
-        shutil.rmtree(self.session, ignore_errors=True)
-
-
-def running(script):
-    """Return the processes that run a script of a scratch copy."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except psutil.Error:
-            continue
-        found += [process] if words[1:2] == [script] else []
-    return found
-
-
-def of_ray():
-    """Return the processes that belong to the tests' Ray."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get("RAY_AUTH_TOKEN") == TOKEN and process.pid != os.getpid()
-        except psutil.Error:
-            continue
-        found += [process] if ours and process.status() != "zombie" else []
-    return found
-
-
-def is_ray(process):
-    return process.name() in ("raylet", "gcs_server") or process.name().startswith("ray::")
 
 
 @pytest.fixture(scope="module")
@@ -132,34 +25,6 @@ def nodes(tmp_path_factory):
         yield nodes
         nodes.end()
         wait_for(lambda: not of_ray(), 30)
-
-
-class Training(Toy):
-    """A pipeline of four stages: `first`, a training, and two that need both."""
-
-    def on(self, nodes, *args, code=0):
-        """Run `regen run` on the nodes and return what it prints."""
-        done = self.regen("run", "--address", nodes.address, *args, code=code)
-        return done.stdout + done.stderr
-
-    def log(self, stage):
-        return self.text(f".dvc/tmp/regen/{stage}.log")
-
-    def results(self):
-        names = ["dvc.lock", "first.txt", "last-left.txt", "last-right.txt"]
-        return {name: (self.root / name).read_bytes() for name in names} | self.content("model")
-
-    @property
-    def kept(self):
-        """Checkpoint of the training on the driver's side."""
-        return Path(self.env["REGEN_CACHE"], "cluster/checkpoints/train/toy-key/state.pt")
-
-
-def make_training(base, steps):
-    made = make_toy(base, DVC_YAML, {"train.py": TRAIN})
-    (made.root / "source.txt").write_text(str(steps))
-    (made.root / "stages/copy.py").unlink()  # which Python would take for its own `copy`
-    return Training(made.root, made.env)
 
 
 @pytest.fixture
