@@ -53,7 +53,7 @@ def _source(entry: CorpusEntry, dropped: int) -> str:
     """Describe the origin of the sentences by checksums, which do not depend on the mirror."""
     checksums = ", ".join(f"{file.name} sha256:{file.sha256}" for file in entry.files)
     origin = f"downloaded: {checksums}" if checksums else "embedded: generated with Babel and num2words"
-    return f"{origin}; without {dropped} pairs that repeat a sentence of another split" if dropped else origin
+    return f"{origin}; dropped for a sentence of another split: {dropped}" if dropped else origin
 
 
 def _dates(_: Paths, entry: CorpusEntry) -> dict[str, list[SentencePair]]:

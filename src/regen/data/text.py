@@ -47,9 +47,7 @@ def vocabulary(sentences: Iterable[Sequence[str]], what: str, least: int = MIN_C
     counts = Counter(chain.from_iterable(sentences))
     frequent = [word for word, count in counts.items() if count >= least]
     if not frequent:
-        raise InputError(
-            f"{what}: an empty vocabulary; allowed: sentences in which a word occurs {least} times"
-        )
+        raise InputError(f"{what}: an empty vocabulary; allowed: words that occur at least {least} times")
     return [*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))]
 
 
