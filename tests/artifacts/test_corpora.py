@@ -86,6 +86,7 @@ def at(tensor, row, column, value):
 INDICES = {
     "another type": ALIGNED.source.int(),
     "floats": ALIGNED.source.double(),
+    "a number": ALIGNED.source[0, 0],
     "one dimension": ALIGNED.source[0],
     "three dimensions": ALIGNED.source[None],
     "a row less": ALIGNED.source[:1],
@@ -164,6 +165,7 @@ def parts(monkeypatch, tmp_path):
 TEXTS = {
     "not UTF-8": torch.tensor([0xFF, 0xFE], dtype=torch.uint8),
     "numbers": torch.arange(7),
+    "one byte": torch.tensor(65, dtype=torch.uint8),
     "two dimensions": torch.zeros(2, 2, dtype=torch.uint8),
     "nothing": torch.zeros(0, dtype=torch.uint8),
 }
