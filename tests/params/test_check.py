@@ -13,6 +13,7 @@ from params.small import REPO, settings
 COMMANDS = [
     ["check_params.py"],
     ["fetch_data.py", "digits"],
+    ["fetch_corpus.py", "dates"],
     ["play_dirac.py"],
     ["sample_points.py"],
     ["measure_theory.py"],

@@ -28,7 +28,7 @@ LIKELIHOOD = BASE["likelihood"]
         ),
         (
             {"data.mirror": ..., "data.miror": None},
-            "data.miror: unknown key; did you mean 'mirror'? allowed: mirror, sets",
+            "data.miror: unknown key; did you mean 'mirror'? allowed: corpora, mirror, sets",
         ),
         ({"flow.layer": [2]}, "flow.layer: unknown key; did you mean 'layers'? allowed: averaged_losses, "),
         ({"realnvp.r.clipnorm": 5.0}, "realnvp.r.clipnorm: unknown key; did you mean 'clip_norm'? allowed: "),

@@ -8,7 +8,7 @@ import yaml
 
 from params.small import REPO, settings
 from regen import params
-from regen.data.catalog import DATASETS
+from regen.data.catalog import CORPORA, DATASETS
 from regen.params import read_params
 from regen.params.__main__ import schema
 
@@ -33,6 +33,7 @@ def test_editors_find_the_schema_of_a_profile_that_is_copied_over_params_yaml(pr
 def test_quick_downloads_nothing():
     quick = read_params(REPO / "profiles" / "quick.yaml")
     assert [name for name in quick.data.sets if DATASETS[name].files] == []
+    assert [name for name in quick.data.corpora if CORPORA[name].files] == []
 
 
 def test_paper_has_the_reports_numbers():
@@ -88,6 +89,8 @@ def test_editors_accept_the_profiles(editor, profile):
         {"seed": -1},
         {"seed": "one"},
         {"data.sets": ["digts"]},
+        {"data.corpora": ["date"]},
+        {"data.corpora": []},
         {"vae.L100": settings({})["vae"]["v"]},
         {"vae.v.activation": "ELU"},
         {"vae.v.epochs": ...},

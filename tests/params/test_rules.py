@@ -18,6 +18,7 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
     [
         # duplicates
         ({"data.sets": ["digits", "digits"]}, f"data.sets: ['digits', 'digits']: {TWICE}"),
+        ({"data.corpora": ["dates", "dates"]}, f"data.corpora: ['dates', 'dates']: {TWICE}"),
         ({"dirac.coefficients": [0.1, 0.1]}, f"dirac.coefficients: [0.1, 0.1]: {TWICE}"),
         ({"figures.interpolation.classes": [8, 8]}, f"figures.interpolation.classes: [8, 8]: {TWICE}"),
         ({"flow.layers": [2, 8, 2]}, f"flow.layers: [2, 8, 2]: {TWICE}"),
@@ -26,6 +27,10 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ({"realnvp.r.shown_epochs": [0, 0]}, f"realnvp.r.shown_epochs: [0, 0]: {TWICE}"),
         # data
         ({"data.sets": ["digts"]}, f"data.sets.0: 'digts': {UNKNOWN_DATA} 'digits'? allowed: binarized"),
+        (
+            {"data.corpora": ["date"]},
+            "data.corpora.0: 'date': no such corpus; did you mean 'dates'? allowed: ",
+        ),
         ({"vae.v.data": "binarised_mnist"}, f"vae.v.data: 'binarised_mnist': {UNKNOWN_DATA} 'binarized_mni"),
         ({"realnvp.r.data": "digts"}, f"realnvp.r.data: 'digts': {UNKNOWN_DATA} 'digits'? allowed: "),
         ({"gan.g.data": "cifar"}, f"gan.g.data: 'cifar': {UNKNOWN_DATA} 'cifar10'?"),

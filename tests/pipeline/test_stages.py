@@ -24,6 +24,7 @@ INTERFACE = {
 WITHOUT_EFFECT = {
     # Read by a stage, though its result does not depend on them: a change must not run it again.
     "data/sets",
+    "data/corpora",
     "data/mirror",
     "training/checkpoint_every",
     "training/cuda_graphs",
@@ -147,6 +148,8 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
     }
     for name in params.data.sets:
         expected[f"fetch_data@{name}"] = {artifacts.dataset_file(name)}
+    for name in params.data.corpora:
+        expected[f"fetch_corpus@{name}"] = {artifacts.dataset_file(name)}
     for run in params.vae:
         expected |= {
             f"train_vae@{run}": {

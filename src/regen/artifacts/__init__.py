@@ -1,5 +1,16 @@
 """Files that stages exchange: the path of each artifact, and readers and writers for each format."""
 
+from regen.artifacts.corpora import (
+    END,
+    PAD,
+    SPECIAL,
+    START,
+    UNKNOWN,
+    Corpus,
+    Pairs,
+    read_corpus,
+    write_corpus,
+)
 from regen.artifacts.datasets import SPLITS, Dataset, Images, read_dataset, write_dataset
 from regen.artifacts.files import (
     Metrics,
@@ -53,13 +64,20 @@ from regen.artifacts.tensors import (
 )
 
 __all__ = [
+    "END",
+    "PAD",
     "REPORT_METRICS",
     "REPORT_PAGE",
     "REPORT_TIMINGS",
+    "SPECIAL",
     "SPLITS",
+    "START",
+    "UNKNOWN",
+    "Corpus",
     "Dataset",
     "Images",
     "Metrics",
+    "Pairs",
     "at_most",
     "atomic_path",
     "cache_dir",
@@ -80,6 +98,7 @@ __all__ = [
     "planar_scores_file",
     "points_file",
     "publish",
+    "read_corpus",
     "read_csv",
     "read_dataset",
     "read_metrics",
@@ -96,6 +115,7 @@ __all__ = [
     "trajectories_file",
     "verdicts_file",
     "weights_file",
+    "write_corpus",
     "write_csv",
     "write_dataset",
     "write_metrics",

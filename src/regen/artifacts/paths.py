@@ -14,7 +14,7 @@ REPORT_TIMINGS = Path("reports/timings.csv")
 
 
 def dataset_file(name: str) -> Path:
-    """Path of a data set."""
+    """Path of a data set or a corpus."""
     return Path(f"data/{name}.safetensors")
 
 

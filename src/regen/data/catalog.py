@@ -1,4 +1,7 @@
-"""Catalogue of the data sets: files, mirrors, checksums. Does not import torch, so params load fast."""
+"""Catalogue of data sets and corpora: files, mirrors, checksums.
+
+Does not import torch, so params load fast.
+"""
 
 from dataclasses import dataclass
 
@@ -36,6 +39,19 @@ class DatasetEntry:
     sizes: tuple[int, int, int]
     classes: int | None
     binary: bool = False
+    files: tuple[RemoteFile, ...] = ()
+    mirrors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CorpusEntry:
+    """Description of a corpus of sentence pairs, known before it is downloaded.
+
+    `sizes` are the numbers of pairs in train, valid and test of the source. A corpus without `files` is
+    embedded.
+    """
+
+    sizes: tuple[int, int, int]
     files: tuple[RemoteFile, ...] = ()
     mirrors: tuple[str, ...] = ()
 
@@ -152,4 +168,35 @@ DATASETS = {
     "mnist": _MNIST,
     "cifar10": _CIFAR10,
     "imagenette": _IMAGENETTE,
+}
+
+# The checksums are those of the files in the upstream repository, unpacked.
+_MULTI30K = CorpusEntry(
+    sizes=(29_000, 1_014, 1_000),
+    files=(
+        _usually_gzipped(
+            "train.en", "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6", 1_801_238
+        ),
+        _usually_gzipped(
+            "train.fr", "5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d", 2_111_303
+        ),
+        _usually_gzipped(
+            "val.en", "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227", 63_297
+        ),
+        _usually_gzipped(
+            "val.fr", "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc", 73_924
+        ),
+        _usually_gzipped(
+            "test_2016_flickr.en", "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182", 62_076
+        ),
+        _usually_gzipped(
+            "test_2016_flickr.fr", "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6", 72_261
+        ),
+    ),
+    mirrors=("https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/",),
+)
+
+CORPORA = {
+    "dates": CorpusEntry(sizes=(8_000, 1_000, 1_000)),
+    "multi30k": _MULTI30K,
 }

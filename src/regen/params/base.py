@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from regen.data.catalog import DATASETS
+from regen.data.catalog import CORPORA, DATASETS
 from regen.params.mistakes import suggest
 
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
@@ -18,6 +18,12 @@ TAKEN = ("dirac", "fidelity", "flow", "gan", "likelihoods", "theory", "timings",
 def _known_dataset(name: str) -> str:
     if name not in DATASETS:
         raise ValueError(f"no such data set; {suggest(name, list(DATASETS))}")
+    return name
+
+
+def _known_corpus(name: str) -> str:
+    if name not in CORPORA:
+        raise ValueError(f"no such corpus; {suggest(name, list(CORPORA))}")
     return name
 
 
@@ -42,6 +48,7 @@ def distinct(values: list[Any]) -> list[Any]:
 DatasetName = Annotated[
     str, AfterValidator(_known_dataset), Field(json_schema_extra={"enum": sorted(DATASETS)})
 ]
+CorpusName = Annotated[str, AfterValidator(_known_corpus), Field(json_schema_extra={"enum": sorted(CORPORA)})]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Samples = Annotated[int, Field(ge=2, le=100_000)]

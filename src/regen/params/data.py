@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from regen.params.base import (
+    CorpusName,
     DatasetName,
     Section,
     Sha256,
@@ -19,6 +20,9 @@ class Data(Section):
 
     sets: Annotated[list[DatasetName], AfterValidator(distinct)] = Field(
         min_length=1, description="data sets to prepare; the data of every run must be among them"
+    )
+    corpora: Annotated[list[CorpusName], AfterValidator(distinct)] = Field(
+        min_length=1, description="corpora of sentence pairs to prepare, for translation"
     )
     mirror: str | None = Field(description="URL or folder tried before the public mirrors")
     sha256: dict[DatasetName, Sha256] = Field(
