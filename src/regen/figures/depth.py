@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from pathlib import Path
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from regen.figures.style import save_figure, use_style
 from regen.params import FigureFiles
@@ -18,9 +22,11 @@ TITLES = {
     "pre": "pre-norm: $x_{l+1} = x_l + A(LN(x_l))$",
 }
 """Panels, by where the normalisation is."""
-SHADES = (0.0, 0.85)
-"""Colours of the shallowest and the deepest stack, on the map below; the map's end is too light for lines."""
 COLOURS = "viridis_r"
+SHADES = (0.15, 1.0)
+"""Places of the shallowest and the deepest stack on the map of colours, which is too light before them."""
+DASHES = ("-", (0, (3, 2)))
+"""Line styles by turns, from the deepest on: lines that run the same way both stay visible."""
 
 
 def draw(layers: pd.DataFrame, losses: pd.DataFrame, words: int, folder: Path, files: FigureFiles) -> None:
@@ -30,25 +36,26 @@ def draw(layers: pd.DataFrame, losses: pd.DataFrame, words: int, folder: Path, f
         save_figure(draw_losses(losses, words), folder / "losses", files)
 
 
-def colours(depths: list[int]) -> dict[int, tuple[float, ...]]:
-    """Colour of each depth: the deeper, the darker."""
-    first, last = 1 - SHADES[1], 1.0
-    steps = [first + (last - first) * i / max(len(depths) - 1, 1) for i in range(len(depths))]
-    return {depth: plt.get_cmap(COLOURS)(step) for depth, step in zip(depths, steps, strict=True)}
+def looks(table: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    """Look of the line of each depth, the deepest first, which is the darkest and lies below the others."""
+    depths = [int(depth) for depth in sorted(table["depth"].unique(), reverse=True)]
+    shades = np.linspace(SHADES[1], SHADES[0], len(depths))
+    return {
+        depth: {"color": plt.get_cmap(COLOURS)(shade), "linestyle": dash, "label": f"{depth} blocks"}
+        for depth, shade, dash in zip(depths, shades, cycle(DASHES), strict=False)
+    }
 
 
 def draw_gradients(table: pd.DataFrame) -> Figure:
     """Draw the gradient's norm over the layers: geometric means of the seeds, and from least to most."""
     figure, both = panels(table, "layer $l$ (0: input)")
     for axes, rows in both:
-        for depth, colour in colours(sorted(table["depth"].unique())).items():
-            mine = rows[rows["depth"] == depth]
-            axes.plot(mine["layer"], mine["gradient"], color=colour, label=f"{depth:g} blocks")
-            band = mine["gradient_least"], mine["gradient_most"]
-            axes.fill_between(mine["layer"], *band, color=colour, alpha=0.15, linewidth=0)
-    left = figure.axes[0]
-    left.set_ylabel("norm of d loss / d $x_l$")
-    left.legend(loc="best", ncols=2)
+        for depth, look in looks(table).items():
+            mine = rows[rows["depth"] == depth].set_index("layer")
+            axes.plot(mine["gradient"], **look)
+            add_band(axes, mine["gradient_least"], mine["gradient_most"], look)
+    figure.axes[0].set_ylabel("norm of d loss / d $x_l$")
+    add_legend(figure.axes[1], "upper right")
     add_heading(
         figure,
         "Gradients at initialisation, from the output (right end of each line) back to the input\n"
@@ -61,16 +68,13 @@ def draw_losses(table: pd.DataFrame, words: int) -> Figure:
     """Draw the loss of copying over the steps of Adam: means of the seeds, and from least to most."""
     figure, both = panels(table, "steps of Adam")
     for axes, rows in both:
-        for depth, colour in colours(sorted(table["depth"].unique())).items():
+        for depth, look in looks(table).items():
             loss = rows[rows["depth"] == depth].groupby("step")["loss"]
-            axes.plot(loss.mean(), color=colour, label=f"{depth:g} blocks")
-            axes.fill_between(
-                loss.mean().index, loss.min(), loss.max(), color=colour, alpha=0.15, linewidth=0
-            )
+            axes.plot(loss.mean(), **look)
+            add_band(axes, loss.min(), loss.max(), look)
         axes.axhline(math.log(words), color="0.5", linewidth=0.8, linestyle="--")
-    left = figure.axes[0]
-    left.set_ylabel("loss, nats per word")
-    left.legend(loc="lower left")
+    figure.axes[0].set_ylabel("loss, nats per word")
+    add_legend(figure.axes[0], "lower left")
     seeds = table["seed"].nunique()
     drawn = "one seed" if seeds == 1 else f"means of {seeds} seeds; bands: from the least to the largest"
     add_heading(
@@ -86,8 +90,21 @@ def panels(table: pd.DataFrame, xlabel: str) -> tuple[Figure, list[tuple[Axes, p
     both = []
     for axes, (norm, title) in zip(grid, TITLES.items(), strict=True):
         axes.set(yscale="log", title=title, xlabel=xlabel)
+        axes.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         both.append((axes, table[table["norm"] == norm]))
     return figure, both
+
+
+def add_band(axes: Axes, least: pd.Series[Any], most: pd.Series[Any], look: dict[str, Any]) -> None:
+    """Fill what lies between the seeds, in the colour of their line."""
+    axes.fill_between(least.index, least, most, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def add_legend(axes: Axes, place: Literal["upper right", "lower left"]) -> None:
+    """Name the lines, the shallowest first."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc=place)  # drawn from the deepest on
 
 
 def add_heading(figure: Figure, text: str) -> None:
