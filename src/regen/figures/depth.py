@@ -79,7 +79,7 @@ def draw_losses(table: pd.DataFrame, words: int) -> Figure:
     drawn = "one seed" if seeds == 1 else f"means of {seeds} seeds; bands: from the least to the largest"
     add_heading(
         figure,
-        f"Learning to copy, without warm-up: {drawn}\nDashed: the loss of guessing one of {words} words.",
+        f"Learning to copy, without warm-up: {drawn}\nGrey: the loss of guessing one of {words} words.",
     )
     return figure
 
