@@ -3,6 +3,7 @@
 from functools import partial
 
 import pandas as pd
+import torch
 
 from regen import artifacts, stage
 from regen.depth.measure import gradient_table, layer_table, stack_table, stacks_of
@@ -15,6 +16,7 @@ from regen.training.runs import Session
 def measure_depth() -> None:
     """Measure and train all stacks of params.yaml's section `depth`; killed and started again, it goes on."""
     params = read_params()
+    torch.set_num_threads(1)  # of operations that are too small to share
     settings, device = params.depth, set_up("cpu", "float64")  # the study's precision, in any profile
     context = autocast("float64", device)
     curves, checkpoints = [], []
