@@ -143,6 +143,21 @@ def theory() -> None:
 
 
 @app.command()
+def depth() -> None:
+    """Draw the figures of the deep stacks."""
+    from regen.figures import depth as figures
+
+    params = read_params()
+    figures.draw(
+        artifacts.read_csv(artifacts.depth_table_file("layers")),
+        artifacts.read_csv(artifacts.depth_table_file("training")),
+        params.depth.words,
+        artifacts.figures_dir("depth"),
+        files_of(params),
+    )
+
+
+@app.command()
 def dirac() -> None:
     """Draw the figures of the Dirac games."""
     from regen.dirac.game import Trajectories

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chapters import test_dirac, test_theory
+from chapters import test_depth, test_dirac, test_theory
 from chapters.made_up import (
     GANS,
     MAPS,
@@ -45,7 +45,14 @@ def recorded(params):
     }
     write({artifacts.scores_file(run, "fidelity"): found for run, found in fidelity.items()})
     write({artifacts.planar_scores_file(layers): planar_scores(layers) for layers in (8, 2)})
-    write({artifacts.planar_maps_table_file(): MAPS, **test_theory.FILES, **test_dirac.FILES})
+    write(
+        {
+            artifacts.planar_maps_table_file(): MAPS,
+            **test_theory.FILES,
+            **test_depth.FILES,
+            **test_dirac.FILES,
+        }
+    )
     return params
 
 

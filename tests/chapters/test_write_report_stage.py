@@ -22,7 +22,7 @@ REPO = Path(__file__).parents[2]
 
 TABLES = (
     *("vae", "codes", "posterior_same_planar", "planar", "maps", "realnvp", "gan", "trends", "scores"),
-    *("claims", "dirac"),
+    *("claims", "depth", "dirac"),
 )
 
 
@@ -88,6 +88,7 @@ def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
         artifacts.planar_scores_file(8),
         artifacts.planar_maps_table_file(),
         artifacts.theory_table_file("kl"),
+        artifacts.depth_table_file("stacks"),
         artifacts.verdicts_file(),
     ],
     ids=str,
@@ -108,7 +109,7 @@ def test_the_sections_in_their_order(write_report, params):
         *params.vae,
         *("Planar flows", "Single planar maps", "RealNVP"),
         *("Generative adversarial networks", "Which metric tells more?", "Scores of generated images"),
-        *("Theory, measured", "The Dirac GAN", "What the reports claim"),
+        *("Theory, measured", "Deep stacks of self-attention", "The Dirac GAN", "What the reports claim"),
     ]
     assert "Seed 5." in page
     assert not re.search(r"{\w*}", page)  # a figure that was forgotten
@@ -156,7 +157,7 @@ def test_metrics_are_finite_and_of_every_run(write_report, params):
     assert write_report() == (0, "")
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
-    assert set(metrics) == {*params.vae, *planar, "rnvp", *params.gan, "theory", "dirac"}
+    assert set(metrics) == {*params.vae, *planar, "rnvp", *params.gan, "theory", "depth", "dirac"}
     assert all(metrics.values())
     assert metrics["l100"]["valid_negative_elbo"] == 102.25
     assert metrics["l100"]["frechet_distance"] == 80.0

@@ -17,6 +17,7 @@ COMMANDS = [
     ["play_dirac.py"],
     ["sample_points.py"],
     ["measure_theory.py"],
+    ["measure_depth.py"],
     ["train_vae.py", "l100"],
     ["train_flow.py", "planar", "8"],
     ["train_flow.py", "maps"],
@@ -32,6 +33,7 @@ COMMANDS = [
     ["draw_figures.py", "theory"],
     ["draw_figures.py", "gan", "tiny_gan"],
     ["draw_figures.py", "gan_overview"],
+    ["draw_figures.py", "depth"],
     ["draw_figures.py", "dirac"],
     ["write_report.py"],
 ]

@@ -12,7 +12,7 @@ LIKELIHOOD = BASE["likelihood"]
     ("changes", "line"),
     [
         ({"seed": ..., "sead": 1}, "sead: unknown key; did you mean 'seed'? allowed: classifier, data, "),
-        ({"nonsense": 1}, "nonsense: unknown key; allowed: classifier, data, device, dirac, figures,"),
+        ({"nonsense": 1}, "nonsense: unknown key; allowed: classifier, data, depth, device, dirac, "),
         (
             {"likelihood": ..., "likelyhood": LIKELIHOOD},
             "likelyhood: unknown key; did you mean 'likelihood'? allowed: classifier, data, ",

@@ -22,6 +22,8 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ({"dirac.coefficients": [0.1, 0.1]}, f"dirac.coefficients: [0.1, 0.1]: {TWICE}"),
         ({"figures.interpolation.classes": [8, 8]}, f"figures.interpolation.classes: [8, 8]: {TWICE}"),
         ({"flow.layers": [2, 8, 2]}, f"flow.layers: [2, 8, 2]: {TWICE}"),
+        ({"depth.depths": [2, 8, 2]}, f"depth.depths: [2, 8, 2]: {TWICE}"),
+        ({"depth.training_seeds": [1, 1]}, f"depth.training_seeds: [1, 1]: {TWICE}"),
         ({"vae.v.shown_epochs": [1, 1]}, f"vae.v.shown_epochs: [1, 1]: {TWICE}"),
         ({"vae.v.seeds": [1, 2, 1]}, f"vae.v.seeds: [1, 2, 1]: {TWICE}"),
         ({"realnvp.r.shown_epochs": [0, 0]}, f"realnvp.r.shown_epochs: [0, 0]: {TWICE}"),
@@ -55,6 +57,8 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ),
         ({"score.splits": 1001}, "score.splits 1001: allowed: up to samples, which is 1000"),
         ({"score.kid_subset_size": 1001}, "score.kid_subset_size 1001: allowed: up to samples"),
+        ({"depth.depths": [2, 0]}, "depth.depths.1: 0: should be greater than or equal to 1"),
+        ({"depth.heads": 3}, "depth.heads 3: allowed: divisors of width 64: 1, 2, 4, 8, 16, 32, 64"),
         # layers
         (
             {"vae.v.encoder": [CONV | {"kernel": 29}]},

@@ -145,6 +145,7 @@ def shrink(params: Any) -> None:
     params["theory"] |= {"kl_samples": 100, "problems": 2, "repeats": 2, "images": 4, "fresh_vaes": 1}
     params["theory"] |= {"rate_samples": [2, 4, 8], "dimensions": [1, 2, 3], "dimension_samples": 10}
     params["theory"] |= {"gradient_samples": 50, "gradient_dimensions": [1, 2]}
+    params["depth"] |= {"depths": [1, 2], "width": 4, "heads": 2, "length": 3, "seeds": 2, "steps": 12}
     gan = json.loads(json.dumps(params["gan"]["cifar10_w1_3"]))  # plain, without the layout of the file
     gan |= {
         "data": "digits",

@@ -31,6 +31,7 @@ PLANAR = {"train_planar@1", "train_planar@2"}
 MAPS = {"map_points", "draw_flow"}
 REALNVP = {"train_realnvp@realnvp_mnist", "draw_realnvp@realnvp_mnist"}
 THEORY = {"measure_theory", "draw_theory"}
+DEPTH = {"measure_depth", "draw_depth"}
 GAN = {"train_gan@tiny_gan", "draw_gan@tiny_gan", "draw_gan_overview", "score_samples@tiny_gan"}
 REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN
 CLASSIFIER = {"train_classifier@digits"} | REFERENCE
@@ -38,13 +39,14 @@ CLASSIFIER = {"train_classifier@digits"} | REFERENCE
 DRAWN = DRAWN_VAES | {
     "draw_gan@tiny_gan",
     "draw_gan_overview",
+    "draw_depth",
     "draw_dirac",
     "draw_flow",
     "draw_realnvp@realnvp_mnist",
     "draw_theory",
 }
-DRAWN_IMAGES = DRAWN - {"draw_dirac", "draw_flow", "draw_theory"}
-EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER
+DRAWN_IMAGES = DRAWN - {"draw_depth", "draw_dirac", "draw_flow", "draw_theory"}
+EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | DEPTH | CLASSIFIER
 COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER  # what is trained, and what is made of it
 CHECK, REPORT = {"check_params"}, {"write_report"}
 FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
@@ -115,6 +117,7 @@ def would_run(reproduced, stages):
         ("score.samples", 30, CHECK | SCORED | GAN | REPORT),
         ("score.batch_size", 7, CHECK),
         ("theory.problems", 3, CHECK | THEORY | REPORT),
+        ("depth.steps", 7, CHECK | DEPTH | REPORT),
         ("data.sha256", {"mnist": "0" * 64}, CHECK | FETCHED | DRAWN_IMAGES | REPORT),
         ("precision", "auto", CHECK | COMPUTED | REPORT),
         ("seed", 2, CHECK | {"sample_points"} | EVERY_RUN | REPORT),
@@ -168,11 +171,12 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("likelihood/importance.py", ESTIMATES | DRAWN_VAES | REPORT),
         ("vae/posterior.py", VAES | SCORED | THEORY | REPORT),
         ("theory/measure.py", THEORY | REPORT),
+        ("depth/gradients.py", DEPTH | REPORT),
         ("planar/flows.py", PLANAR | MAPS | {"sample_points"} | REPORT),
         ("realnvp/networks.py", REALNVP | SCORED | REPORT),
         ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
-        ("training/device.py", CHECK | COMPUTED | THEORY | MAPS | {"sample_points"} | REPORT),
-        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | REPORT),
+        ("training/device.py", CHECK | COMPUTED | THEORY | DEPTH | MAPS | {"sample_points"} | REPORT),
+        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | DEPTH | REPORT),
         ("gan/losses.py", GAN | SCORED | THEORY | REPORT),
         ("fidelity/scores.py", CLASSIFIER | REPORT),
         ("data/digits.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),

@@ -137,6 +137,8 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         "draw_flow": {artifacts.figures_dir("flow")},
         "measure_theory": {artifacts.theory_table_file("any").parent},
         "draw_theory": {artifacts.figures_dir("theory")},
+        "measure_depth": {artifacts.depth_table_file("any").parent},
+        "draw_depth": {artifacts.figures_dir("depth")},
         "draw_gan_overview": {artifacts.figures_dir("gan")},
         "write_report": {
             artifacts.REPORT_PAGE,

@@ -124,6 +124,11 @@ def theory_table_file(name: str) -> Path:
     return Path(f"reports/runs/theory/{name}.csv")
 
 
+def depth_table_file(name: str) -> Path:
+    """Path of a table of the study of deep stacks: layers, stacks or training."""
+    return Path(f"reports/runs/depth/{name}.csv")
+
+
 def table_file(name: str) -> Path:
     """Path of one of the page's tables as CSV; its Markdown is next to it."""
     return Path(f"reports/tables/{name}.csv")

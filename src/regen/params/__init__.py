@@ -6,6 +6,7 @@ The values are in `params.yaml` and `profiles/`; there is no second set of defau
 
 from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed
 from regen.params.data import Data
+from regen.params.depth import Depth
 from regen.params.dirac import Dirac
 from regen.params.figures import FigureFiles, Figures, Interpolation
 from regen.params.gan import DcganRun, GanRun, MlpRun, ResidualRun
@@ -29,6 +30,7 @@ __all__ = [
     "Data",
     "DatasetName",
     "DcganRun",
+    "Depth",
     "Dirac",
     "FigureFiles",
     "Figures",

@@ -15,6 +15,7 @@ from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params.base import DatasetName, RunName, Section, Seed
 from regen.params.data import Data
+from regen.params.depth import Depth
 from regen.params.dirac import Dirac
 from regen.params.figures import Figures
 from regen.params.gan import GanRun
@@ -63,6 +64,7 @@ class Params(Section):
     )
     score: Score
     theory: Theory
+    depth: Depth
     figures: Figures
 
     @model_validator(mode="after")

@@ -1,0 +1,94 @@
+import pandas as pd
+import pytest
+from report.cells import rows
+
+from chapters.made_up import write
+from regen import artifacts
+from regen.chapters import depth
+
+COMMON = {"least_gradient": 0.25, "norm_gain": 0.5, "norm_lambda": 0.5}
+STACKS = pd.DataFrame(
+    {"norm": norm, "depth": blocks, "slope": slope, "slope_standard_error": error, "input_gradient": 1.5}
+    | COMMON
+    | {"gain": 1.0625, "apart": 0.125 / blocks, "loss": loss, "trains": trains}
+    for norm, blocks, slope, error, loss, trains in (
+        ("post", 2, 0.05, 0.01, 0.25, "yes"),
+        ("post", 3, -0.21, 0.1, 2.75, "some seeds"),
+        ("pre", 2, 0.1, 0.01, 0.125, "yes"),
+        ("pre", 3, -0.19, 0.1, 0.0625, "yes"),
+    )
+)
+FILES = {artifacts.depth_table_file("stacks"): STACKS}
+
+
+@pytest.fixture
+def chapter(params):
+    write(FILES)
+    return depth.chapter(params)
+
+
+def test_a_row_a_stack(chapter):
+    found = rows(chapter.tables[0].text)
+    assert found[1][:5] == ["post-norm", "3", "-0.210 ± 0.100", "1.50", "0.25"]
+    assert found[1][5:] == ["1.062", "0.500", "0.500", "0.0417", "2.750", "some seeds"]
+    assert [row[0] for row in found] == ["post-norm", "post-norm", "pre-norm", "pre-norm"]
+    pd.testing.assert_frame_equal(chapter.tables[0].data, STACKS)
+
+
+def test_a_gradient_shrinks_if_its_slope_is_below_0_by_two_standard_errors(chapter, params):
+    facts = chapter.facts["depth"]
+    assert facts.metrics == {"gradients": "post-norm shrinks, pre-norm does not shrink"}
+    assert facts.settings == {"depth": max(params.depth.depths)}
+
+
+@pytest.mark.parametrize(
+    ("post", "pre", "verdict", "agreement"),
+    [
+        (-0.21, -0.19, "post-norm shrinks, pre-norm does not shrink", ["agrees", "agrees"]),
+        (0.3, 0.3, "post-norm does not shrink, pre-norm does not shrink", ["disagrees", "agrees"]),
+        (-0.3, -0.3, "post-norm shrinks, pre-norm shrinks", ["agrees", "disagrees"]),
+    ],
+)
+def test_the_text_says_of_each_kind_whether_it_agrees(params, post, pre, verdict, agreement):
+    """Of the deepest stacks, whatever the others do."""
+    write({artifacts.depth_table_file("stacks"): STACKS.assign(slope=[9.0, post, 9.0, pre])})
+    found = depth.chapter(params)
+    assert found.facts["depth"].metrics["gradients"] == verdict
+    said = [line for line in found.section.splitlines() if line.startswith("- p")]
+    assert [line.split("ours ")[1] for line in said] == [f"{word} with the report." for word in agreement]
+
+
+def test_the_report_s_factor_is_held_against_ours(chapter):
+    said = " ".join(chapter.section.split())
+    assert "Measured with 3 blocks: - post-norm: λ is 0.500, and λ^3 = 0.125. " in said
+    assert "- pre-norm: λ is 0.500. The whole block, with the derivative of A, has a gain of 1.062." in said
+    assert (
+        "the gradient is 1.50 at the input and 0.25 at its smallest. With a slope of -0.210 ± 0.100" in said
+    )
+
+
+def test_which_depths_train(chapter):
+    assert (
+        "Post-norm trains with 2 blocks, and not with 3, where at the start 0.0417 of the last state tells "
+        "the words apart; pre-norm trains with 2, 3 blocks."
+    ) in chapter.section
+
+
+def test_the_settings_are_told_of(chapter, params):
+    said = " ".join(chapter.section.split())
+    assert f"{params.depth.heads} heads, d = {params.depth.width}, sequences of {params.depth.length}" in said
+    assert f"Means over {params.depth.seeds} initialisations" in said
+    assert f"after {params.depth.steps} steps of Adam" in said
+
+
+def test_metrics_follow_the_deepest(chapter):
+    assert chapter.metrics == {
+        "depth": {
+            "post_slope": -0.21,
+            "post_norm_lambda": 0.5,
+            "post_loss": 2.75,
+            "pre_slope": -0.19,
+            "pre_norm_lambda": 0.5,
+            "pre_loss": 0.0625,
+        }
+    }
