@@ -4,6 +4,7 @@ The values are in `params.yaml` and `profiles/`; there is no second set of defau
 `params.schema.json` is the schema for editors, exported by `make schema`.
 """
 
+from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed
 from regen.params.data import Data
 from regen.params.dirac import Dirac
@@ -46,6 +47,8 @@ __all__ = [
     "Seed",
     "Theory",
     "Training",
+    "Translation",
+    "TranslatorRun",
     "VaeRun",
     "read_params",
     "suggest",
