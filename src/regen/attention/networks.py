@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from regen.artifacts import PAD, START, load_weights
 from regen.params import TranslatorRun
@@ -80,14 +79,35 @@ class Encoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(words, embedding, padding_idx=PAD)
         self.dropout = Dropout(dropout)
-        self.gru = nn.GRU(embedding, hidden, batch_first=True, bidirectional=bidirectional)
-        self.size = (2 if bidirectional else 1) * hidden
+        directions = 2 if bidirectional else 1
+        self.grus = nn.ModuleList(nn.GRU(embedding, hidden, batch_first=True) for _ in range(directions))
+        self.size = directions * hidden
 
     def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs (B, S, C), 0 at PAD, and last states (B, C) of `source` (B, S)."""
-        embedded = self.dropout(self.embedding(source))
-        outputs, last = run(self.gru, embedded, (source != PAD).sum(1))
-        return outputs, last.transpose(0, 1).flatten(1)
+        """Outputs (B, S, C) and last states (B, C) of `source` (B, S).
+
+        The second direction reads each sentence from END on, so that neither passes padding before words.
+        """
+        embedded, lengths = self.dropout(self.embedding(source)), (source != PAD).sum(1)
+        forward, *backward = self.grus
+        outputs = [forward(embedded)[0]]
+        last = [_last(outputs[0], lengths)]
+        for gru in backward:
+            found = gru(_reversed(embedded, lengths))[0]
+            outputs.append(_reversed(found, lengths))
+            last.append(_last(found, lengths))
+        return torch.cat(outputs, -1), torch.cat(last, -1)
+
+
+def _last(x: Tensor, lengths: Tensor) -> Tensor:
+    """Of each of x (B, L, D) what is at the end of its length: (B, D)."""
+    return x[torch.arange(len(x), device=x.device), lengths - 1]
+
+
+def _reversed(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse the first `lengths` (B,) of each of x (B, L, D); what follows them is arbitrary."""
+    positions = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)
+    return x.gather(1, positions.clamp(min=0)[..., None].expand_as(x))
 
 
 class AdditiveAttention(nn.Module):
@@ -186,7 +206,7 @@ class Translator(nn.Module):
         `previous` (B, T) begins with START; `real` (B, T) is False after a sentence's END. Padding is left
         out, of the products with the vocabulary above all; sentences sorted by length have less of it.
         """
-        states, embedded = self._states(previous, real, memory)
+        states, embedded = self._states(previous, memory)
         contexts = []
         for own, kept, part in _blocks(states, real, memory):
             steps, words = _longest(kept), _longest(part.real)
@@ -194,24 +214,17 @@ class Translator(nn.Module):
             contexts.append(found[kept[:, :steps]])
         return self.decoder.scores(states[real], torch.cat(contexts), embedded[real])
 
-    def attention(self, previous: Tensor, real: Tensor, memory: Memory) -> Tensor | None:
+    def attention(self, previous: Tensor, memory: Memory) -> Tensor | None:
         """Weights (B, T, S) of the source words at all steps of `follow`; None without attention."""
-        states, _ = self._states(previous, real, memory)
+        states, _ = self._states(previous, memory)
         return self.decoder.context(states, memory)[1]
 
-    def _states(self, previous: Tensor, real: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def _states(self, previous: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """States (B, T, H) and embedded previous words (B, T, E)."""
         decoder = self.decoder
         embedded = decoder.dropout(decoder.embedding(previous))
-        states, _ = run(decoder.gru, embedded, real.sum(1), decoder.first_state(memory)[None])
+        states, _ = decoder.gru(embedded, decoder.first_state(memory)[None])
         return states, embedded
-
-
-def run(gru: nn.GRU, x: Tensor, lengths: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Outputs of `gru` on the first `lengths` (B,) of x (B, L, D), 0 after them, and the last states."""
-    packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-    outputs, last = gru(packed, state)
-    return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], last
 
 
 def shifted(target: Tensor) -> Tensor:
