@@ -12,6 +12,7 @@ from regen.artifacts import (
     Dataset,
     Images,
     load_weights,
+    read_corpus,
     read_dataset,
     read_snapshots,
     read_tensors,
@@ -61,7 +62,7 @@ def load(path):
     load_weights(torch.nn.Linear(2, 3), path)
 
 
-@pytest.mark.parametrize("read", [read_tensors, read_dataset, read_snapshots, load])
+@pytest.mark.parametrize("read", [read_tensors, read_dataset, read_corpus, read_snapshots, load])
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_one_line_names_the_file(tmp_path, read, content):
     path = tmp_path / "x.safetensors"
@@ -83,6 +84,7 @@ def read(kind: str, path: Path) -> None:
     kinds = {
         "tensors": artifacts.read_tensors,
         "dataset": artifacts.read_dataset,
+        "corpus": artifacts.read_corpus,
         "weights": lambda path: artifacts.load_weights(torch.nn.Linear(2, 3), path),
     }
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -94,7 +96,7 @@ stage.run(read)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
-@pytest.mark.parametrize("kind", ["tensors", "dataset", "weights"])
+@pytest.mark.parametrize("kind", ["tensors", "dataset", "corpus", "weights"])
 def test_a_stage_ends_with_exit_code_2_and_needs_no_memory_for_what_a_header_claims(tmp_path, kind):
     path = tmp_path / "x.safetensors"
     for content in (HOSTILE["header of 2^60 bytes"], HOSTILE["header longer than the file"]):

@@ -2,9 +2,10 @@ import re
 
 import pytest
 
-from regen.data.catalog import DATASETS
+from regen.data.catalog import CORPORA, DATASETS
 
-FILES = [file for entry in DATASETS.values() for file in entry.files]
+ENTRIES = DATASETS | CORPORA
+FILES = [file for entry in ENTRIES.values() for file in entry.files]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -18,8 +19,8 @@ def test_files_are_told_apart():
     assert len({file.sha256 for file in FILES}) == len({file.name for file in FILES}) == len(FILES)
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", ENTRIES)
 def test_what_is_downloaded_has_mirrors(name):
-    entry = DATASETS[name]
+    entry = ENTRIES[name]
     assert bool(entry.files) == bool(entry.mirrors)
     assert all(re.match("https?://.*/$", mirror) for mirror in entry.mirrors)

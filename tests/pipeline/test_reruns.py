@@ -47,6 +47,7 @@ EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER
 COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER  # what is trained, and what is made of it
 CHECK, REPORT = {"check_params"}, {"write_report"}
 FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
+CORPORA = {"fetch_corpus@dates"}
 
 
 def reached(stages, changed):
@@ -173,7 +174,8 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | REPORT),
         ("gan/losses.py", GAN | SCORED | THEORY | REPORT),
         ("fidelity/scores.py", CLASSIFIER | REPORT),
-        ("data/digits.py", FETCHED | {"sample_points", "draw_flow"} | PLANAR | REPORT),
+        ("data/digits.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
+        ("data/dates.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("report/page.py", REPORT),
         ("chapters/planar.py", REPORT),
         ("params/whole.py", CHECK),

@@ -117,15 +117,12 @@ def _unpacked(tensor: Tensor) -> list[str]:
 
 def _check(corpus: Corpus) -> None:
     """Check types, shapes and ranges of all parts of a corpus; ValueError names what is wrong."""
-    for side in ("source", "target"):
-        words = corpus.source_words if side == "source" else corpus.target_words
+    for side, words in (("source", corpus.source_words), ("target", corpus.target_words)):
         _require(tuple(words[: len(SPECIAL)]) == SPECIAL, f"the {side} words do not begin with {SPECIAL}")
         _require(len(set(words)) == len(words) > len(SPECIAL), f"the {side} words are none, or not distinct")
         for split, pairs in corpus.splits.items():
-            indices, texts = (
-                (pairs.source, pairs.sources) if side == "source" else (pairs.target, pairs.targets)
-            )
-            _require(_are_sentences(indices, texts, len(words)), f"the indices of {split}.{side} are damaged")
+            whole = _are_sentences(getattr(pairs, side), getattr(pairs, f"{side}s"), len(words))
+            _require(whole, f"the indices of {split}.{side} are damaged")
     for split, pairs in corpus.splits.items():
         _require(len(pairs.sources) == len(pairs.targets), f"{split} has sentences without a translation")
         _require(_is_aligned(pairs), f"the alignment of {split} is damaged")
@@ -138,7 +135,7 @@ def _require(condition: bool, message: str) -> None:
 
 def _are_sentences(indices: Tensor, texts: list[str], words: int) -> bool:
     """Whether each row is one of the texts: its words, END, and nothing but PAD."""
-    if (str(indices.dtype), indices.ndim, len(indices)) != ("torch.int64", 2, len(texts)):
+    if (str(indices.dtype), indices.ndim, indices.shape[:1]) != ("torch.int64", 2, (len(texts),)):
         return False
     ends = indices == END
     after = ends.cumsum(1) > ends.long()  # END has been passed

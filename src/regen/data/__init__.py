@@ -1,1 +1,1 @@
-"""Data sets: downloading, verification, and conversion to `Images`."""
+"""Data sets and corpora: downloading, verification, conversion to `Images` and `Corpus`."""

@@ -44,13 +44,16 @@ def prepare_corpus(
     for split, size in zip(SPLITS, entry.sizes, strict=True):
         if (found := len(splits[split])) != size:
             raise InputError(f"{name}: {split}: the source holds {found:,} pairs, the catalog says {size:,}")
-    return as_corpus(name, without_repeats(splits), _source(entry))
+    kept = without_repeats(splits)
+    dropped = sum(map(len, splits.values())) - sum(map(len, kept.values()))
+    return as_corpus(name, kept, _source(entry, dropped))
 
 
-def _source(entry: CorpusEntry) -> str:
+def _source(entry: CorpusEntry, dropped: int) -> str:
     """Describe the origin of the sentences by checksums, which do not depend on the mirror."""
     checksums = ", ".join(f"{file.name} sha256:{file.sha256}" for file in entry.files)
-    return f"downloaded: {checksums}" if checksums else "embedded: generated with Babel and num2words"
+    origin = f"downloaded: {checksums}" if checksums else "embedded: generated with Babel and num2words"
+    return f"{origin}; dropped for a sentence of another split: {dropped}" if dropped else origin
 
 
 def _dates(_: Paths, entry: CorpusEntry) -> dict[str, list[SentencePair]]:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from regen.artifacts.corpora import Corpus, Pairs
 from regen.artifacts.datasets import SPLITS
-from regen.data.text import encoded, read_lines, tokenised, vocabulary
+from regen.data.text import encoded, read_sentences, vocabulary
 from regen.errors import InputError
 
 
@@ -34,15 +34,12 @@ def read_pairs(english: Path, french: Path) -> list[SentencePair]:
     """Read and tokenise two files that translate each other line by line.
 
     Raises:
-        InputError: a file is not UTF-8 or has an empty line, or they differ in the number of lines.
+        InputError: a file is not UTF-8 or has a line without a word, or they differ in the number of lines.
     """
-    sources, targets = read_lines(english), read_lines(french)
+    sources, targets = read_sentences(english, "en"), read_sentences(french, "fr")
     if len(sources) != len(targets):
         raise InputError(f"{french}: {len(targets):,} lines; allowed: {len(sources):,}, as {english} has")
-    return [
-        SentencePair(tokenised(source, "en"), tokenised(target, "fr"))
-        for source, target in zip(sources, targets, strict=True)
-    ]
+    return [SentencePair(*sentences) for sentences in zip(sources, targets, strict=True)]
 
 
 def without_repeats(splits: Mapping[str, list[SentencePair]]) -> dict[str, list[SentencePair]]:
@@ -66,8 +63,9 @@ def as_corpus(name: str, splits: Mapping[str, list[SentencePair]], source: str) 
     Raises:
         InputError: a vocabulary is empty.
     """
-    source_words = vocabulary([pair.source for pair in splits["train"]])
-    target_words = vocabulary([pair.target for pair in splits["train"]])
+    train = splits["train"]
+    source_words = vocabulary([pair.source for pair in train], f"{name}: source of train")
+    target_words = vocabulary([pair.target for pair in train], f"{name}: target of train")
     pairs = {split: _pairs(each, source_words, target_words) for split, each in splits.items()}
     return Corpus(name, pairs, source_words, target_words, source)
 

@@ -26,7 +26,7 @@ def tokenised(sentence: str, language: Language) -> list[str]:
     """Words and punctuation marks of a sentence in lower case.
 
     As in Multi30k's own preparation: lower case, then Moses' normalisation of quotes and apostrophes, then
-    Moses' tokeniser. Hyphenated words stay whole.
+    Moses' tokeniser, here without its escapes such as `&apos;`. Hyphenated words stay whole.
     """
     normaliser, tokeniser = _moses(language)
     words: list[str] = tokeniser.tokenize(normaliser.normalize(sentence.lower()), escape=False)
@@ -38,16 +38,16 @@ def _moses(language: Language) -> tuple[MosesPunctNormalizer, MosesTokenizer]:
     return MosesPunctNormalizer(language), MosesTokenizer(language)
 
 
-def vocabulary(sentences: Iterable[Sequence[str]], least: int = MIN_COUNT) -> list[str]:
+def vocabulary(sentences: Iterable[Sequence[str]], what: str, least: int = MIN_COUNT) -> list[str]:
     """SPECIAL, then the words that occur at least `least` times, by falling frequency, ties alphabetically.
 
     Raises:
-        InputError: there is no such word.
+        InputError: there is no such word; the message starts with `what`.
     """
     counts = Counter(chain.from_iterable(sentences))
     frequent = [word for word, count in counts.items() if count >= least]
     if not frequent:
-        raise InputError(f"an empty vocabulary: no word occurs {least} times in the training sentences")
+        raise InputError(f"{what}: an empty vocabulary; allowed: words that occur at least {least} times")
     return [*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))]
 
 
@@ -58,11 +58,11 @@ def encoded(sentences: Sequence[Sequence[str]], words: Sequence[str]) -> Tensor:
     return pad_sequence(rows, batch_first=True, padding_value=PAD)
 
 
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 text file.
+def read_sentences(path: Path, language: Language) -> list[list[str]]:
+    """Read a UTF-8 text file of one sentence per line, tokenised.
 
     Raises:
-        InputError: the file cannot be read, is not UTF-8, or is empty; or one of its lines is blank.
+        InputError: the file cannot be read, is not UTF-8, or has a line without a word.
     """
     try:
         text = path.read_bytes().decode()
@@ -71,8 +71,8 @@ def read_lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line}: not UTF-8; allowed: text in UTF-8") from None
-    lines = text.removesuffix("\n").split("\n")
-    for number, content in enumerate(lines, 1):
-        if not content.strip():
-            raise InputError(f"{path}: line {number}: empty; allowed: a sentence on every line")
-    return lines
+    sentences = [tokenised(line, language) for line in text.removesuffix("\n").split("\n")]
+    if [] in sentences:
+        line = sentences.index([]) + 1
+        raise InputError(f"{path}: line {line}: empty; allowed: a sentence on every line")
+    return sentences
