@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
-from regen.artifacts import END, PAD, metric
+from regen.artifacts import END, PAD, Pairs, metric
 from regen.attention.decoding import own_words, trimmed
 from regen.attention.networks import Translator, build_translator, shifted
 from regen.errors import InputError
@@ -30,6 +30,14 @@ class Sentences:
 
     source: Tensor
     target: Tensor
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Sentences:
+        """Those of a split of a corpus."""
+        return cls(pairs.source, pairs.target)
+
+    def __len__(self) -> int:
+        return len(self.source)
 
     def __getitem__(self, rows: Tensor) -> Sentences:
         """Some of the pairs."""
@@ -107,7 +115,7 @@ class TranslatorLearner:
     @property
     def rows(self) -> Tensor:
         """Data for the loop: the index (N,) of each training pair."""
-        return torch.arange(len(self.train.source), device=self.train.source.device)
+        return torch.arange(len(self.train), device=self.train.source.device)
 
     def stateful(self) -> dict[str, Stateful]:
         """The translator and the optimizer."""

@@ -19,11 +19,12 @@ from regen.params.score import Classifier, Score
 from regen.params.theory import Theory
 from regen.params.training import Training
 from regen.params.vae import VaeRun
-from regen.params.whole import COPY, FAMILIES, Params, read_params
+from regen.params.whole import COPY, FAMILIES, IMAGE_FAMILIES, Params, read_params
 
 __all__ = [
     "COPY",
     "FAMILIES",
+    "IMAGE_FAMILIES",
     "TAKEN",
     "Classifier",
     "Conv",
