@@ -47,7 +47,7 @@ def history_file(run: str) -> Path:
 
 
 def scores_file(run: str, kind: str) -> Path:
-    """Path of a run's metrics of one `kind`: training, likelihood or fidelity."""
+    """Path of a run's metrics of one `kind`: training, likelihood, fidelity or translation."""
     return Path(f"reports/runs/{run}/{kind}.json")
 
 
@@ -87,6 +87,21 @@ def classifier_file(data: str) -> Path:
 def reference_file(data: str) -> Path:
     """Path of the features of a data set's test images, with their mean and covariance."""
     return Path(f"models/fidelity/{data}/reference.safetensors")
+
+
+def translations_file(run: str) -> Path:
+    """Path of a translator's attention on the test sentences that are shown, of its first seed."""
+    return Path(f"models/translations/{run}.safetensors")
+
+
+def translations_table_file(run: str) -> Path:
+    """Path of a translator's first test sentences with their translations, of its first seed."""
+    return Path(f"reports/runs/{run}/translations.csv")
+
+
+def lengths_file(run: str) -> Path:
+    """Path of a translator's BLEU by length of the source, one row per seed and quarter of the sentences."""
+    return Path(f"reports/runs/{run}/lengths.csv")
 
 
 def planar_flows_file(layers: int) -> Path:

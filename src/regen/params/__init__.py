@@ -4,6 +4,7 @@ The values are in `params.yaml` and `profiles/`; there is no second set of defau
 `params.schema.json` is the schema for editors, exported by `make schema`.
 """
 
+from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed
 from regen.params.data import Data
 from regen.params.depth import Depth
@@ -19,11 +20,12 @@ from regen.params.score import Classifier, Score
 from regen.params.theory import Theory
 from regen.params.training import Training
 from regen.params.vae import VaeRun
-from regen.params.whole import COPY, FAMILIES, Params, read_params
+from regen.params.whole import COPY, FAMILIES, IMAGE_FAMILIES, Params, read_params
 
 __all__ = [
     "COPY",
     "FAMILIES",
+    "IMAGE_FAMILIES",
     "TAKEN",
     "Classifier",
     "Conv",
@@ -48,6 +50,8 @@ __all__ = [
     "Seed",
     "Theory",
     "Training",
+    "Translation",
+    "TranslatorRun",
     "VaeRun",
     "read_params",
     "suggest",

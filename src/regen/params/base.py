@@ -11,7 +11,19 @@ from regen.data.catalog import CORPORA, DATASETS
 from regen.params.mistakes import suggest
 
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
-TAKEN = ("depth", "dirac", "fidelity", "flow", "gan", "likelihoods", "theory", "timings", "vae")
+TAKEN = (
+    "attention",
+    "depth",
+    "dirac",
+    "fidelity",
+    "flow",
+    "gan",
+    "likelihoods",
+    "theory",
+    "timings",
+    "translations",
+    "vae",
+)
 """Names that no run may have, since other stages store their results under them."""
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
+from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import DatasetName, RunName, Section, Seed
 from regen.params.data import Data
 from regen.params.depth import Depth
@@ -29,8 +30,10 @@ from regen.params.training import Training
 from regen.params.vae import VaeRun
 from regen.params.yaml_files import read_yaml
 
-FAMILIES = ("vae", "realnvp", "gan")
+IMAGE_FAMILIES = ("vae", "realnvp", "gan")
 """Sections of named runs on images."""
+FAMILIES = (*IMAGE_FAMILIES, "attention")
+"""All sections of named runs."""
 
 COPY = " (copy)"
 """Mark after the name of data whose archive is not the official one."""
@@ -58,6 +61,10 @@ class Params(Section):
         min_length=1, json_schema_extra={"additionalProperties": False}
     )
     gan: dict[RunName, GanRun] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
+    attention: dict[RunName, TranslatorRun] = Field(
+        min_length=1, json_schema_extra={"additionalProperties": False}
+    )
+    translation: Translation
     classifier: dict[DatasetName, Classifier] = Field(
         min_length=1,
         description="classifiers by data set, for comparing images with the test images of that data set",
@@ -70,10 +77,12 @@ class Params(Section):
     @model_validator(mode="after")
     def _runs_have_their_data(self) -> Self:
         for family in FAMILIES:
+            kind = "sets" if family in IMAGE_FAMILIES else "corpora"
+            prepared = getattr(self.data, kind)
             for name, run in getattr(self, family).items():
-                if run.data not in self.data.sets:
+                if run.data not in prepared:
                     raise ValueError(
-                        f"{family}.{name}.data: {run.data!r}: not among data.sets {self.data.sets}; "
+                        f"{family}.{name}.data: {run.data!r}: not among data.{kind} {prepared}; "
                         f"add it there, or use one of those"
                     )
         return self
@@ -121,7 +130,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _scored_runs_are_like_what_they_are_held_against(self) -> Self:
-        runs = dict(self._runs())
+        runs = dict(self._image_runs())
         for name, data in self.score.runs.items():
             if name not in runs:
                 raise ValueError(f"score.runs.{name}: no such run; {suggest(name, list(runs))}")
@@ -157,6 +166,10 @@ class Params(Section):
         """GAN of that name; InputError lists the existing ones."""
         return _named("gan", self.gan, name)
 
+    def translator_run(self, name: str) -> TranslatorRun:
+        """Translator of that name; InputError lists the existing ones."""
+        return _named("attention", self.attention, name)
+
     def seeds_of(self, name: str) -> list[int]:
         """Training seeds of the run of that name, of any family.
 
@@ -187,9 +200,14 @@ class Params(Section):
         """Runs on such data sets."""
         return {name for name, run in self._runs() if run.data in self.copies}
 
-    def _runs(self) -> Iterator[tuple[str, VaeRun | RealNvpRun | GanRun]]:
+    def _runs(self) -> Iterator[tuple[str, VaeRun | RealNvpRun | GanRun | TranslatorRun]]:
         """Yield the runs of all families with their names."""
-        for family in FAMILIES:
+        yield from self._image_runs()
+        yield from self.attention.items()
+
+    def _image_runs(self) -> Iterator[tuple[str, VaeRun | RealNvpRun | GanRun]]:
+        """Yield the runs on images with their names."""
+        for family in IMAGE_FAMILIES:
             yield from getattr(self, family).items()
 
 
