@@ -7,6 +7,7 @@ from regen import artifacts, stage
 from regen.params import FigureFiles, Params, read_params
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+WITH = {"additive": "attention", "none": "no attention"}
 
 
 def compute_exactly(params: Params) -> None:
@@ -106,6 +107,40 @@ def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 def first_seed(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the first seed, where the table holds several."""
     return table[table["seed"] == table["seed"].iloc[0]] if "seed" in table else table
+
+
+@app.command()
+def attention(name: str) -> None:
+    """Draw the figures of the translator NAME: curves, and with attention also maps of the first seed."""
+    from regen.figures.attention import draw
+
+    params = read_params()
+    run = params.translator_run(name)
+    draw(
+        artifacts.read_maps(artifacts.translations_file(name)),
+        artifacts.read_csv(artifacts.translator_history_file(name)),
+        f"{name} on {run.data}",
+        artifacts.figures_dir(name),
+        files_of(params),
+    )
+
+
+@app.command(name="attention_overview")
+def attention_overview() -> None:
+    """Draw all translators in one figure: validation losses, and BLEU by the length of the source."""
+    from regen.figures.attention import Records, draw_overview
+
+    params = read_params()
+    runs = [
+        Records(
+            f"{name}: {WITH[run.attention]}, forcing {run.teacher_forcing:g}",
+            run.data,
+            artifacts.read_csv(artifacts.translator_history_file(name)),
+            artifacts.read_csv(artifacts.lengths_file(name)),
+        )
+        for name, run in params.attention.items()
+    ]
+    draw_overview(runs, artifacts.figures_dir("attention"), files_of(params))
 
 
 @app.command()

@@ -29,7 +29,7 @@ def train_translator(name: str, seed: OneSeed = None) -> None:
     trained = session.train(lambda job: train(run, sizes, pairs, valid, job), params.seeds_of(name), seed)
     if seed is None:
         curves = pd.concat([each.history.assign(seed=seed) for seed, each in trained.items()])
-        artifacts.write_csv(artifacts.history_file(name), curves)
+        artifacts.write_csv(artifacts.translator_history_file(name), curves)
         counts = {"train_pairs": len(pairs), "too_long_pairs": left_out}
         scores = [summary(each.learner.translator, each.history) | counts for each in trained.values()]
         for each_seed, each in trained.items():

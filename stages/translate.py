@@ -50,7 +50,7 @@ def trained(params: Params, name: str, corpus: Corpus, seed: int, device: torch.
 
 def measure(params: Params, name: str, corpus: Corpus, device: torch.device) -> None:
     """Measure each seed on the test sentences; translations and maps are those of the first."""
-    curves = artifacts.read_csv(artifacts.history_file(name))
+    curves = artifacts.read_csv(artifacts.translator_history_file(name))
     found = {}
     for seed in params.seeds_of(name):
         translator = trained(params, name, corpus, seed, device)

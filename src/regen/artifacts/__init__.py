@@ -56,6 +56,7 @@ from regen.artifacts.paths import (
     trajectories_file,
     translations_file,
     translations_table_file,
+    translator_history_file,
     verdicts_file,
     weights_file,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "trajectories_file",
     "translations_file",
     "translations_table_file",
+    "translator_history_file",
     "verdicts_file",
     "weights_file",
     "write_corpus",

@@ -99,9 +99,17 @@ def translations_table_file(run: str) -> Path:
     return Path(f"reports/runs/{run}/translations.csv")
 
 
+def translator_history_file(run: str) -> Path:
+    """Path of a translator's learning curves, in a folder of all translators for the overview."""
+    return Path(f"reports/runs/attention/{run}/history.csv")
+
+
 def lengths_file(run: str) -> Path:
-    """Path of a translator's BLEU by length of the source, one row per seed and quarter of the sentences."""
-    return Path(f"reports/runs/{run}/lengths.csv")
+    """Path of a translator's BLEU by length of the source, beside its learning curves.
+
+    One row per seed and quarter of the sentences.
+    """
+    return Path(f"reports/runs/attention/{run}/lengths.csv")
 
 
 def planar_flows_file(layers: int) -> Path:

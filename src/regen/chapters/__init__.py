@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regen.chapters import depth, dirac, gan, planar, realnvp, scores, theory, vae
+from regen.chapters import attention, depth, dirac, gan, planar, realnvp, scores, theory, vae
 from regen.params import Params
 from regen.report.chapter import Chapter
 from regen.report.claims import Claims
@@ -18,6 +18,7 @@ def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
         gan.chapter(params, claims, scored),
         scores.chapter(params, scored),
         theory.chapter(),
+        attention.chapter(params, claims),
         depth.chapter(params),
         dirac.chapter(params, claims),
     ]

@@ -1,12 +1,19 @@
-"""Attention of a translator on a sentence."""
+"""Figures of the translators, from saved artifacts only: attention maps, learning curves, BLEU by length."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from regen.artifacts import AttentionMap
 from regen.errors import InputError
@@ -14,26 +21,39 @@ from regen.figures.style import RENDERERS, save_figure, use_style
 from regen.params import FigureFiles
 
 DPI = 150
-WORD = 0.3
-"""Inches per word."""
+CELL = 0.27
+"""Inches per word of an attention map."""
+LABELS = (1.4, 1.0)
+"""Inches that the words need beside an attention map, and above it."""
+WIDTH = 9.6
+"""Inches that a figure of several maps may be wide, unless one alone is wider."""
+COLOURS, SWAPPED = "Blues", "C1"
+SPLITS = {"train": "--", "valid": "-"}
+LOOKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"))
+"""Line styles and markers by turns: lines that run the same way all stay visible."""
 
 
-def attention_axes(axes: Axes, found: AttentionMap) -> None:
-    """Draw a map in `axes`: source words above, translated words on the left, those that swapped in bold."""
-    axes.imshow(found.weights.numpy(), cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(found.source)), found.source, rotation=60, ha="left", rotation_mode="anchor")
-    axes.set_yticks(range(len(found.translation)), found.translation)
-    axes.xaxis.tick_top()
-    for label, swapped in zip(axes.get_yticklabels(), found.swapped, strict=True):
-        label.set_fontweight("bold" if swapped else "normal")
+@dataclass(frozen=True)
+class Records:
+    """What a translator left for the overview: curves by seed and epoch, and BLEU by seed and quarter."""
+
+    label: str
+    data: str
+    history: pd.DataFrame
+    lengths: pd.DataFrame
 
 
-def attention_figure(found: AttentionMap) -> Figure:
-    """Map of one sentence, large enough for its words to be read."""
-    size = (1.5 + WORD * len(found.source), 1.2 + WORD * len(found.translation))
-    figure, axes = plt.subplots(figsize=size)
-    attention_axes(axes, found)
-    return figure
+# ---- one translator --------------------------------------------------------------------------------------
+
+
+def draw(
+    maps: Sequence[AttentionMap], history: pd.DataFrame, title: str, folder: Path, files: FigureFiles
+) -> None:
+    """Write the learning curves into `folder`, and the attention maps of a translator that has any."""
+    with use_style():
+        save_figure(curves_figure(history, title), folder / "learning_curves", files)
+        if maps:
+            save_figure(maps_figure(maps, title), folder / "attention", files)
 
 
 def draw_map(found: AttentionMap, path: Path) -> None:
@@ -44,4 +64,147 @@ def draw_map(found: AttentionMap, path: Path) -> None:
         raise InputError(f"--figure: {str(path)!r}: should end in {allowed}")
     files = FigureFiles(dpi=DPI, formats=["png"]).model_copy(update={"formats": [kind]})
     with use_style():
-        save_figure(attention_figure(found), path.with_suffix(""), files)
+        save_figure(maps_figure([found]), path.with_suffix(""), files)
+
+
+def maps_figure(maps: Sequence[AttentionMap], title: str = "") -> Figure:
+    """Draw maps of one scale, from left to right; with a `title`, what they show stands above."""
+    columns = max(len(each.source) for each in maps)
+    count = min(len(maps), max(1, int(WIDTH // (CELL * columns + LABELS[0]))))
+    rows = [maps[start : start + count] for start in range(0, len(maps), count)]
+    heights = [max(len(each.translation) for each in row) for row in rows]
+    size = (
+        count * (CELL * columns + LABELS[0]),
+        CELL * sum(heights) + LABELS[1] * len(rows) + 0.8 * bool(title),
+    )
+    figure, grid = plt.subplots(
+        len(rows), count, figsize=size, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for axes in grid.flat[len(maps) :]:
+        axes.remove()
+    for axes, each in zip(grid.flat, maps, strict=False):
+        draw_attention(axes, each)
+    if title:
+        figure.suptitle(f"{title}\n{explained(maps)}", x=0.01, ha="left", fontsize="medium")
+    return figure
+
+
+def draw_attention(axes: Axes, found: AttentionMap) -> None:
+    """Draw a map in `axes`: the source's words above, those of the translation on the left."""
+    axes.imshow(found.weights.numpy(), cmap=COLOURS, norm=Normalize(0, 1), aspect="equal")
+    axes.set_anchor("NW")
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(found.source)), found.source, rotation=50, ha="left", rotation_mode="anchor")
+    axes.set_yticks(range(len(found.translation)), found.translation)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set(visible=True, color="0.7")
+    for label, swapped in zip(axes.get_yticklabels(), found.swapped, strict=True):
+        if swapped:
+            label.set(fontweight="bold", color=SWAPPED)
+
+
+def explained(maps: Sequence[AttentionMap]) -> str:
+    """What maps show, swapped words included if there are any."""
+    text = "How each word of the translation (left)\nattends to those of the source (above): white 0, dark 1; </s>: the end"
+    swaps = any(any(each.swapped) for each in maps)
+    return text + ("\nBold, orange: words in another order than in the source" if swaps else "")
+
+
+def curves_figure(history: pd.DataFrame, title: str) -> Figure:
+    """Draw train and validation loss and validation accuracy over the epochs, a line per seed."""
+    figure, (losses, accuracies) = plt.subplots(1, 2, figsize=(7.2, 2.8))
+    for colour, (split, style) in enumerate(SPLITS.items()):
+        lines = history.pivot(index="epoch", columns="seed", values=f"{split}_loss")
+        label = [split, *[None] * (lines.shape[1] - 1)]
+        losses.plot(lines, style, color=f"C{colour}", marker=".", label=label)
+    accuracy = history.pivot(index="epoch", columns="seed", values="valid_accuracy")
+    accuracies.plot(accuracy, color="C1", marker=".")
+    losses.set(title="loss, nats per word", ylim=(0, None))
+    accuracies.set(title="share of right words, valid", ylim=(0, 1.02))
+    losses.legend()
+    for axes in (losses, accuracies):
+        mark_epochs(axes)
+    seeds = history["seed"].nunique()
+    figure.suptitle(title if seeds == 1 else f"{title}: {seeds} seeds", x=0.01, ha="left", fontsize="medium")
+    return figure
+
+
+def mark_epochs(axes: Axes) -> None:
+    """Have whole epochs below `axes`."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+# ---- all translators -------------------------------------------------------------------------------------
+
+
+def draw_overview(runs: Sequence[Records], folder: Path, files: FigureFiles) -> None:
+    """Write the figures learning_curves and bleu_by_length of all `runs` into `folder`."""
+    with use_style():
+        save_figure(losses_figure(runs), folder / "learning_curves", files)
+        save_figure(lengths_figure(runs), folder / "bleu_by_length", files)
+
+
+def looks(runs: Sequence[Records]) -> list[dict[str, Any]]:
+    """Look of each run's line, the same in every figure."""
+    return [
+        {"color": f"C{number}", "linestyle": style, "marker": marker, "markersize": 4, "label": run.label}
+        for number, (run, (style, marker)) in enumerate(zip(runs, cycle(LOOKS), strict=False))
+    ]
+
+
+def losses_figure(runs: Sequence[Records]) -> Figure:
+    """Draw the validation loss of all runs over the epochs: means of the seeds, and from least to most."""
+    figure, panels = panels_of(runs)
+    for run, look in zip(runs, looks(runs), strict=True):
+        axes, loss = panels[run.data], run.history.groupby("epoch")["valid_loss"]
+        axes.plot(loss.mean(), **look)
+        axes.fill_between(loss.min().index, loss.min(), loss.max(), color=look["color"], alpha=0.15, lw=0)
+    for axes in panels.values():
+        axes.set_ylim(0)
+        mark_epochs(axes)
+    add_heading(
+        figure,
+        "Validation loss, nats per word, after the decoder's own words\n"
+        "Lines: means of the seeds. Bands: from the least seed to the largest.",
+    )
+    return figure
+
+
+def lengths_figure(runs: Sequence[Records]) -> Figure:
+    """Draw BLEU of all runs in four equal parts of the test sentences, with the deviation over the seeds."""
+    figure, panels = panels_of(runs)
+    for number, (run, look) in enumerate(zip(runs, looks(runs), strict=True)):
+        axes, bleu = panels[run.data], run.lengths.groupby("quarter")["bleu"]
+        places = bleu.mean().index + 0.05 * (number - (len(runs) - 1) / 2)  # side by side, all can be seen
+        axes.errorbar(places, bleu.mean(), bleu.std().fillna(0), capsize=2, **look)
+        ends = run.lengths.groupby("quarter")[["shortest", "longest"]].first()
+        axes.set_xticks(list(ends.index), [words(*pair) for pair in ends.to_numpy().tolist()])
+        axes.set_xlabel("quarters of the test sentences, by the length of the source")
+    add_heading(
+        figure,
+        "BLEU by the length of the source\nMeans of the seeds, ± standard deviation over them.",
+    )
+    return figure
+
+
+def words(shortest: int, longest: int) -> str:
+    """Lengths of the sentences of a quarter: `5 words`, or `5 to 7 words`."""
+    return f"{shortest} words" if shortest == longest else f"{shortest} to {longest} words"
+
+
+def panels_of(runs: Sequence[Records]) -> tuple[Figure, dict[str, Axes]]:
+    """One panel per data set, named only where there are several."""
+    data = list(dict.fromkeys(run.data for run in runs))
+    figure, grid = plt.subplots(1, len(data), figsize=(7.2 * len(data), 4.2), squeeze=False)
+    panels = dict(zip(data, grid[0], strict=True))
+    for name, axes in panels.items():
+        axes.set_title(name)
+    return figure, panels
+
+
+def add_heading(figure: Figure, text: str) -> None:
+    """Write the caption above the figure, and the names of the lines below it, where they hide none."""
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")
