@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from regen.artifacts import AttentionMap
@@ -26,7 +27,8 @@ CELL = 0.27
 LABELS = (1.4, 1.0)
 """Inches that the words need beside an attention map, and above it."""
 WIDTH = 9.6
-"""Inches that a figure of several maps may be wide, unless one alone is wider."""
+"""Inches that a figure of several maps may be wide, unless so few stand side by side:"""
+SIDE_BY_SIDE = 2
 COLOURS, SWAPPED = "Blues", "C1"
 SPLITS = {"train": "--", "valid": "-"}
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"))
@@ -70,7 +72,7 @@ def draw_map(found: AttentionMap, path: Path) -> None:
 def maps_figure(maps: Sequence[AttentionMap], title: str = "") -> Figure:
     """Draw maps of one scale, from left to right; with a `title`, what they show stands above."""
     columns = max(len(each.source) for each in maps)
-    count = min(len(maps), max(1, int(WIDTH // (CELL * columns + LABELS[0]))))
+    count = min(len(maps), max(SIDE_BY_SIDE, int(WIDTH // (CELL * columns + LABELS[0]))))
     rows = [maps[start : start + count] for start in range(0, len(maps), count)]
     heights = [max(len(each.translation) for each in row) for row in rows]
     size = (
@@ -82,8 +84,9 @@ def maps_figure(maps: Sequence[AttentionMap], title: str = "") -> Figure:
     )
     for axes in grid.flat[len(maps) :]:
         axes.remove()
-    for axes, each in zip(grid.flat, maps, strict=False):
+    for number, (axes, each) in enumerate(zip(grid.flat, maps, strict=False)):
         draw_attention(axes, each)
+        axes.set(xlim=(-0.5, columns - 0.5), ylim=(heights[number // count] - 0.5, -0.5))
     if title:
         figure.suptitle(f"{title}\n{explained(maps)}", x=0.01, ha="left", fontsize="medium")
     return figure
@@ -92,13 +95,15 @@ def maps_figure(maps: Sequence[AttentionMap], title: str = "") -> Figure:
 def draw_attention(axes: Axes, found: AttentionMap) -> None:
     """Draw a map in `axes`: the source's words above, those of the translation on the left."""
     axes.imshow(found.weights.numpy(), cmap=COLOURS, norm=Normalize(0, 1), aspect="equal")
+    rows, columns = found.weights.shape
+    axes.add_patch(Rectangle((-0.5, -0.5), columns, rows, fill=False, edgecolor="0.7", clip_on=False))
     axes.set_anchor("NW")
     axes.grid(visible=False)
     axes.set_xticks(range(len(found.source)), found.source, rotation=50, ha="left", rotation_mode="anchor")
     axes.set_yticks(range(len(found.translation)), found.translation)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.spines[:].set(visible=True, color="0.7")
+    axes.spines[:].set_visible(False)
     for label, swapped in zip(axes.get_yticklabels(), found.swapped, strict=True):
         if swapped:
             label.set(fontweight="bold", color=SWAPPED)
