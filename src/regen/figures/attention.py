@@ -111,7 +111,7 @@ def draw_attention(axes: Axes, found: AttentionMap) -> None:
 
 def explained(maps: Sequence[AttentionMap]) -> str:
     """What maps show, swapped words included if there are any."""
-    text = "How each word of the translation (left)\nattends to those of the source (above): white 0, dark 1; </s>: the end"
+    text = "How each word of the translation (left) attends\nto those of the source (above): white 0, dark 1"
     swaps = any(any(each.swapped) for each in maps)
     return text + ("\nBold, orange: words in another order than in the source" if swaps else "")
 
