@@ -26,6 +26,8 @@ COMMANDS = [
     ["measure_reference.py", "digits"],
     ["train_gan.py", "tiny_gan"],
     ["score_samples.py", "tiny_gan"],
+    ["train_translator.py", "tiny_seq"],
+    ["translate.py", "tiny_seq"],
     ["draw_figures.py", "vae", "l100"],
     ["draw_figures.py", "flow"],
     ["draw_figures.py", "realnvp", "realnvp_mnist"],

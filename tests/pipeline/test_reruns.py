@@ -33,6 +33,8 @@ THEORY = {"measure_theory", "draw_theory"}
 GAN = {"train_gan@tiny_gan", "draw_gan@tiny_gan", "draw_gan_overview", "score_samples@tiny_gan"}
 REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN
 CLASSIFIER = {"train_classifier@digits"} | REFERENCE
+TRANSLATE = {"translate@tiny_seq"}
+TRANSLATOR = {"train_translator@tiny_seq"} | TRANSLATE
 
 DRAWN = DRAWN_VAES | {
     "draw_gan@tiny_gan",
@@ -43,11 +45,13 @@ DRAWN = DRAWN_VAES | {
     "draw_theory",
 }
 DRAWN_IMAGES = DRAWN - {"draw_dirac", "draw_flow", "draw_theory"}
-EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER
-COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER  # what is trained, and what is made of it
+EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | CLASSIFIER | TRANSLATOR
+COMPUTED = (
+    VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER | TRANSLATOR
+)  # what is trained, and what is made of it
 CHECK, REPORT = {"check_params"}, {"write_report"}
 FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
-CORPORA = {"fetch_corpus@dates"}
+CORPORA = {"fetch_corpus@dates"} | TRANSLATOR
 
 
 def reached(stages, changed):
@@ -109,6 +113,9 @@ def would_run(reproduced, stages):
         ("flow.source", "files", CHECK | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("realnvp.realnvp_mnist.temperature", 0.7, CHECK | REALNVP | REPORT),
         ("gan.tiny_gan.penalty_coefficient", 0.5, CHECK | GAN | REPORT),
+        ("attention.tiny_seq.teacher_forcing", 0.9, CHECK | TRANSLATOR | REPORT),
+        ("translation.beam", 2, CHECK | TRANSLATE | REPORT),
+        ("translation.max_length", 50, CHECK | TRANSLATOR | REPORT),
         ("classifier.digits.epochs", 2, CHECK | CLASSIFIER | REPORT),
         ("score.kid_subsets", 3, CHECK | SCORED | REPORT),
         ("score.samples", 30, CHECK | SCORED | GAN | REPORT),
@@ -171,8 +178,9 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("realnvp/networks.py", REALNVP | SCORED | REPORT),
         ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
         ("training/device.py", CHECK | COMPUTED | THEORY | MAPS | {"sample_points"} | REPORT),
-        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | REPORT),
+        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | TRANSLATOR | REPORT),
         ("gan/losses.py", GAN | SCORED | THEORY | REPORT),
+        ("attention/decoding.py", TRANSLATOR | REPORT),
         ("fidelity/scores.py", CLASSIFIER | REPORT),
         ("data/digits.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("data/dates.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
@@ -182,6 +190,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("params/vae.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/layers.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/gan.py", CHECK | GAN | REPORT),
+        ("params/attention.py", CHECK | TRANSLATOR | REPORT),
         ("params/base.py", CHECK),
         ("artifacts/files.py", set()),
     ],
