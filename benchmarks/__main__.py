@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import dirac, fidelity, figures, flow, gan, imagenette, pipeline, vae, vae_images
+from benchmarks import attention, dirac, fidelity, figures, flow, gan, imagenette, pipeline, vae, vae_images
 from benchmarks.timing import HEADING
 from regen.training.device import select_device
 from regen.training.environment import environment
@@ -23,6 +23,7 @@ def main() -> None:
         dirac.measure,
         flow.measure,
         gan.measure,
+        attention.measure,
         fidelity.measure,
         pipeline.measure,
     ):

@@ -85,7 +85,6 @@ def translate_text(
     translator = trained(params, name, corpus, seeds[0] if seed is None else seed, device)
     beam, longest = params.translation.beam, params.translation.max_length
     found = translate(translator, source.to(device), beam, longest)
-    print(sentence(found.words[0], corpus.target_words))
     if figure is not None:
         if found.weights is None:
             raise InputError(f"--figure: {name} has no attention to draw (attention.{name}.attention: none)")
@@ -93,6 +92,7 @@ def translate_text(
 
         drawn = attention_map(corpus, source[0], found.words[0].cpu(), found.weights[0].cpu())
         draw_map(drawn, figure)
+    print(sentence(found.words[0], corpus.target_words))
 
 
 def words_of(text: str, max_length: int) -> list[str]:

@@ -15,11 +15,12 @@ QUICK = read_yaml(REPO / "profiles" / "quick.yaml")
 VAE = QUICK["vae"]["l100"] | {"epochs": 9, "shown_epochs": [0, 9]}
 REALNVP = QUICK["realnvp"]["realnvp_mnist"] | {"epochs": 9, "shown_epochs": [0, 9]}
 GAN = QUICK["gan"]["vu_gan"]
+TRANSLATOR = QUICK["attention"]["seq_attention"]
 CLASSIFIER = QUICK["classifier"]["digits"]
-RUNS = {"vae": VAE, "realnvp": REALNVP, "gan": GAN}
+RUNS = {"vae": VAE, "realnvp": REALNVP, "gan": GAN, "attention": TRANSLATOR}
 BASE = QUICK | {
     "data": QUICK["data"] | {"sets": ["digits"]},
-    **{family: {family[0]: run} for family, run in RUNS.items()},  # vae.v, realnvp.r, gan.g
+    **{family: {family[0]: run} for family, run in RUNS.items()},  # vae.v, realnvp.r, gan.g, attention.a
     "classifier": {"digits": CLASSIFIER},
     "score": QUICK["score"] | {"runs": {"g": "digits"}},
 }

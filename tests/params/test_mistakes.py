@@ -11,11 +11,17 @@ LIKELIHOOD = BASE["likelihood"]
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"seed": ..., "sead": 1}, "sead: unknown key; did you mean 'seed'? allowed: classifier, data, "),
-        ({"nonsense": 1}, "nonsense: unknown key; allowed: classifier, data, depth, device, dirac, "),
+        (
+            {"seed": ..., "sead": 1},
+            "sead: unknown key; did you mean 'seed'? allowed: attention, classifier, data, ",
+        ),
+        (
+            {"nonsense": 1},
+            "nonsense: unknown key; allowed: attention, classifier, data, depth, device, dirac, ",
+        ),
         (
             {"likelihood": ..., "likelyhood": LIKELIHOOD},
-            "likelyhood: unknown key; did you mean 'likelihood'? allowed: classifier, data, ",
+            "likelyhood: unknown key; did you mean 'likelihood'? allowed: attention, classifier, data, ",
         ),
         (
             {"likelihood.importance_samples": ..., "likelihood.importance_sample": 200},
@@ -74,6 +80,19 @@ LIMITS = {
     "data.mirror": [7],
     "data.sets": ["digits", []],
     "vae": [{}],
+    "attention": [{}],
+    "attention.a.attention": ["luong", None],
+    "attention.a.teacher_forcing": [-0.1, 1.1, "half"],
+    "attention.a.bidirectional": [1],
+    "attention.a.hidden": [0, 2.5],
+    "attention.a.dropout": [1.0],
+    "attention.a.optimizer": ["rmsprop"],
+    "attention.a.clip_norm": [0],
+    "attention.a.seeds": [[], [-1]],
+    "translation.beam": [0, 101],
+    "translation.max_length": [0, 1001, 2.5],
+    "translation.level": [0, NAN],
+    "translation.shown": [0, 21],
     "vae.v.encoder": [300, [], [300, 0], [0], ["conv"], [{"channels": 4, "kernel": 0}]],
     "vae.v.latent": ["ten", "100", 0, 10_001],
     "vae.v.activation": ["ELU", "gelu"],

@@ -64,6 +64,24 @@ def test_paper_has_the_reports_numbers():
     assert {1, 20, 40} <= set(realnvp.shown_epochs)
 
 
+def test_paper_has_the_protocol_s_translators():
+    runs = read_params(REPO / "profiles" / "paper.yaml").attention
+    kinds = {name: (run.attention, run.teacher_forcing) for name, run in runs.items()}
+    assert kinds == {
+        "seq_attention": ("additive", 0.5),
+        "seq_plain": ("none", 0.5),
+        "seq_forced": ("additive", 1.0),
+        "seq_free": ("additive", 0.0),
+    }
+    shared = {"attention": "additive", "teacher_forcing": 0.5}
+    assert len({run.model_copy(update=shared).model_dump_json() for run in runs.values()}) == 1
+    run = runs["seq_attention"]
+    assert (run.data, run.embedding, run.hidden, run.dropout) == ("multi30k", 256, 256, 0.1)
+    assert (run.optimizer, run.learning_rate, run.batch_size, run.clip_norm) == ("adam", 1e-3, 64, 1.0)
+    assert len(run.seeds) == 3
+    assert run.epochs <= 15
+
+
 def test_the_exported_schema_is_current():
     assert (REPO / "params.schema.json").read_text() == schema()
 
@@ -96,6 +114,10 @@ def test_editors_accept_the_profiles(editor, profile):
         {"vae.v.epochs": ...},
         {"vae.v.learning_rate": 0.0},
         {"flow.source": "made"},
+        {"attention.a.teacher_forcing": 1.5},
+        {"attention.a.data": "digits"},
+        {"attention.A": settings({})["attention"]["a"]},
+        {"translation.beam": 0},
         {"flow.layers": []},
         {"theory.problems": 0},
         {"realnvp.RealNVP": settings({})["realnvp"]["r"]},
@@ -121,6 +143,7 @@ def test_every_key_says_what_it_is():
         "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},
         "Conv": {"stride", "padding", "pool"},
         "RealNvpRun": {"seeds"},
+        "TranslatorRun": {"seeds"},
         "ResidualRun": gan,
         "DcganRun": gan,
         "MlpRun": gan | {"generator_batch_norm"},

@@ -2,13 +2,14 @@
 
 import pytest
 
-from params.small import BASE, CLASSIFIER, GAN, REALNVP, RUNS, VAE, mistake, settings
+from params.small import BASE, CLASSIFIER, GAN, REALNVP, RUNS, TRANSLATOR, VAE, mistake, settings
 from regen.errors import InputError
 from regen.params import FAMILIES, TAKEN, Params
 
 CONV = {"channels": 4, "kernel": 3}
 SHOWN = "allowed: 0 to epochs, which is 9"
 TWICE = "duplicate value"
+METHODS = {"attention": "translator"}
 UNKNOWN_DATA = "no such data set; did you mean"
 BOTH = {"data.sets": ["digits", "digits_color"]}
 
@@ -17,6 +18,7 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
     ("changes", "line"),
     [
         # duplicates
+        ({"attention.a.seeds": [1, 2, 1]}, f"attention.a.seeds: [1, 2, 1]: {TWICE}"),
         ({"data.sets": ["digits", "digits"]}, f"data.sets: ['digits', 'digits']: {TWICE}"),
         ({"data.corpora": ["dates", "dates"]}, f"data.corpora: ['dates', 'dates']: {TWICE}"),
         ({"dirac.coefficients": [0.1, 0.1]}, f"dirac.coefficients: [0.1, 0.1]: {TWICE}"),
@@ -36,6 +38,11 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ({"vae.v.data": "binarised_mnist"}, f"vae.v.data: 'binarised_mnist': {UNKNOWN_DATA} 'binarized_mni"),
         ({"realnvp.r.data": "digts"}, f"realnvp.r.data: 'digts': {UNKNOWN_DATA} 'digits'? allowed: "),
         ({"gan.g.data": "cifar"}, f"gan.g.data: 'cifar': {UNKNOWN_DATA} 'cifar10'?"),
+        ({"attention.a.data": "date"}, "attention.a.data: 'date': no such corpus; did you mean 'dates'? "),
+        (
+            {"attention.a.data": "multi30k"},
+            "attention.a.data: 'multi30k': not among data.corpora ['dates']; add it there, or use one of tho",
+        ),
         ({"score.runs": {"x": "no_such_data"}}, "score.runs.x: 'no_such_data': no such data set; "),
         *(
             (
@@ -83,6 +90,7 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
             "score.weights: ' ': should be a file, a URL, or null",
         ),
         ({"score.runs": {"dirac": "digits"}}, "score.runs.dirac: 'dirac': this name is reserved; "),
+        ({"score.runs": {"a": "digits"}}, "score.runs.a: no such run; allowed: g, r, v"),
         ({"score.runs": {"h": "digits"}}, "score.runs.h: no such run; allowed: g, r, v"),
         ({"score.runs": {"g": "mnist"}}, "score.runs.g: 'mnist': has no classifier; allowed: digits, or "),
         (
@@ -120,6 +128,11 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
             "realnvp.v: already the name of a run of vae",
         ),
         ({"gan.r": GAN}, "gan.r: already the name of a run of realnvp"),
+        ({"attention.v": TRANSLATOR}, "attention.v: already the name of a run of vae"),
+        (
+            {"attention.planar_sine_8": TRANSLATOR},
+            "attention.planar_sine_8: the name of a planar flow; allow",
+        ),
         ({"gan.planar_arcs_2": GAN}, "gan.planar_arcs_2: the name of a planar flow; allowed: any other name"),
     ],
 )
@@ -155,6 +168,10 @@ def test_what_keeps_the_rules_is_taken_as_it_is(changes):
     assert taken == content
 
 
+def test_seeds_of_a_translator():
+    assert Params.model_validate(settings({"attention.a.seeds": [7, 3]})).seeds_of("a") == [7, 3]
+
+
 def test_seeds_of_a_vae():
     assert Params.model_validate(settings({"vae.v.seeds": [7, 3]})).seeds_of("v") == [7, 3]
     assert Params.model_validate(settings({"vae.v.seeds": ..., "seed": 5})).seeds_of("v") == [5]
@@ -166,9 +183,10 @@ def test_runs_that_are_not_there():
         ("realnvp", "long_nam", "did you mean 'long_name'? allowed: long_name"),
         ("realnvp", "v", "allowed: long_name"),
         ("vae", "r", "allowed: v"),
+        ("attention", "v", "allowed: a"),
     ):
         with pytest.raises(InputError) as caught:
-            getattr(read, f"{family}_run")(name)
+            getattr(read, f"{METHODS.get(family, family)}_run")(name)
         assert str(caught.value) == f"params.yaml: {family}: no run {name!r}; {hint}"
 
 

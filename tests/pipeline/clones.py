@@ -158,6 +158,10 @@ def shrink(params: Any) -> None:
     gan |= {"steps": 2, "shown": [0, 2], "evaluate_every": 1, "statistics_batches": 1}
     del gan["width"]
     params["gan"] = {"tiny_gan": gan}
+    translator = json.loads(json.dumps(params["attention"]["seq_attention"]))
+    translator |= {"embedding": 2, "hidden": 2, "batch_size": 1000, "epochs": 1, "seeds": [1, 2]}
+    params["attention"] = {"tiny_seq": translator}
+    params["translation"]["shown"] = 2
     params["classifier"] = {"digits": params["classifier"]["digits"] | {"widths": [2, 4], "epochs": 1}}
     params["score"] |= {"samples": 20, "splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     params["score"]["runs"] = {"tiny_gan": "digits", "small": "digits"}

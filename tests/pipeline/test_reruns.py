@@ -35,22 +35,30 @@ DEPTH = {"measure_depth", "draw_depth"}
 GAN = {"train_gan@tiny_gan", "draw_gan@tiny_gan", "draw_gan_overview", "score_samples@tiny_gan"}
 REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN
 CLASSIFIER = {"train_classifier@digits"} | REFERENCE
+DRAWN_TRANSLATORS = {"draw_attention@tiny_seq", "draw_attention_overview"}
+TRANSLATE = {"translate@tiny_seq"} | DRAWN_TRANSLATORS
+TRANSLATOR = {"train_translator@tiny_seq"} | TRANSLATE
 
-DRAWN = DRAWN_VAES | {
-    "draw_gan@tiny_gan",
-    "draw_gan_overview",
-    "draw_depth",
-    "draw_dirac",
-    "draw_flow",
-    "draw_realnvp@realnvp_mnist",
-    "draw_theory",
-}
-DRAWN_IMAGES = DRAWN - {"draw_depth", "draw_dirac", "draw_flow", "draw_theory"}
-EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | DEPTH | CLASSIFIER
-COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER  # what is trained, and what is made of it
+DRAWN = (
+    DRAWN_VAES
+    | DRAWN_TRANSLATORS
+    | {
+        "draw_gan@tiny_gan",
+        "draw_gan_overview",
+        "draw_depth",
+        "draw_dirac",
+        "draw_flow",
+        "draw_realnvp@realnvp_mnist",
+        "draw_theory",
+    }
+)
+DRAWN_IMAGES = DRAWN - {"draw_depth", "draw_dirac", "draw_flow", "draw_theory"} - DRAWN_TRANSLATORS
+EVERY_RUN = VAES | DIRAC | PLANAR | MAPS | REALNVP | THEORY | DEPTH | CLASSIFIER | TRANSLATOR
+# what is trained, and what is made of it
+COMPUTED = VAES | PLANAR | {"draw_flow"} | REALNVP | CLASSIFIER | TRANSLATOR
 CHECK, REPORT = {"check_params"}, {"write_report"}
 FETCHED = {"fetch_data@digits"} | VAES | REALNVP | CLASSIFIER
-CORPORA = {"fetch_corpus@dates"}
+CORPORA = {"fetch_corpus@dates"} | TRANSLATOR
 
 
 def reached(stages, changed):
@@ -112,6 +120,9 @@ def would_run(reproduced, stages):
         ("flow.source", "files", CHECK | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("realnvp.realnvp_mnist.temperature", 0.7, CHECK | REALNVP | REPORT),
         ("gan.tiny_gan.penalty_coefficient", 0.5, CHECK | GAN | REPORT),
+        ("attention.tiny_seq.teacher_forcing", 0.9, CHECK | TRANSLATOR | REPORT),
+        ("translation.beam", 2, CHECK | TRANSLATE | REPORT),
+        ("translation.max_length", 50, CHECK | TRANSLATOR | REPORT),
         ("classifier.digits.epochs", 2, CHECK | CLASSIFIER | REPORT),
         ("score.kid_subsets", 3, CHECK | SCORED | REPORT),
         ("score.samples", 30, CHECK | SCORED | GAN | REPORT),
@@ -176,8 +187,9 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("realnvp/networks.py", REALNVP | SCORED | REPORT),
         ("bijections.py", VAES | SCORED | PLANAR | MAPS | REALNVP | THEORY | REPORT),
         ("training/device.py", CHECK | COMPUTED | THEORY | DEPTH | MAPS | {"sample_points"} | REPORT),
-        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | DEPTH | REPORT),
+        ("training/loop.py", VAES | REALNVP | CLASSIFIER | PLANAR | MAPS | DEPTH | TRANSLATOR | REPORT),
         ("gan/losses.py", GAN | SCORED | THEORY | REPORT),
+        ("attention/decoding.py", TRANSLATOR | REPORT),
         ("fidelity/scores.py", CLASSIFIER | REPORT),
         ("data/digits.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
         ("data/dates.py", FETCHED | CORPORA | {"sample_points", "draw_flow"} | PLANAR | REPORT),
@@ -187,6 +199,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("params/vae.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/layers.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/gan.py", CHECK | GAN | REPORT),
+        ("params/attention.py", CHECK | TRANSLATOR | REPORT),
         ("params/base.py", CHECK),
         ("artifacts/files.py", set()),
     ],

@@ -41,10 +41,12 @@ WITHOUT_EFFECT_ON = {
     "train_gan": {"score/kid_subsets", "score/kid_subset_size", "score/runs"},
     "score_samples": {"score/runs", "vae", "realnvp", "gan"},
 }
+BY_HAND = {"src/regen/data/text.py", "src/regen/figures/attention.py", "src/regen/figures/style.py"}
+"""What stages/translate.py imports for a sentence given to it, of which it writes nothing that DVC keeps."""
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
 EXTRACTS = ("measure_reference", "train_gan", "score_samples")
-FAMILY = {"vae_run": "vae", "realnvp_run": "realnvp", "gan_run": "gan"}
+FAMILY = {"vae_run": "vae", "realnvp_run": "realnvp", "gan_run": "gan", "translator_run": "attention"}
 """Methods of the settings that return one run."""
 METHODS = FAMILY | {"seeds_of": "seed"}
 """And the one that returns a run's seeds: those of the run, which the stage reads, or else the one `seed`."""
@@ -140,6 +142,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         "measure_depth": {artifacts.depth_table_file("any").parent},
         "draw_depth": {artifacts.figures_dir("depth")},
         "draw_gan_overview": {artifacts.figures_dir("gan")},
+        "draw_attention_overview": {artifacts.figures_dir("attention")},
         "write_report": {
             artifacts.REPORT_PAGE,
             artifacts.REPORT_METRICS,
@@ -193,6 +196,22 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
             },
             f"draw_gan@{run}": {artifacts.figures_dir(run)},
         }
+    for run in params.attention:
+        expected |= {
+            f"train_translator@{run}": {
+                artifacts.weights_file(run, 1).parents[1],
+                artifacts.translator_history_file(run),
+                artifacts.scores_file(run, "training"),
+                artifacts.timing_file(run),
+            },
+            f"translate@{run}": {
+                artifacts.translations_file(run),
+                artifacts.translations_table_file(run),
+                artifacts.lengths_file(run),
+                artifacts.scores_file(run, "translation"),
+            },
+            f"draw_attention@{run}": {artifacts.figures_dir(run)},
+        }
     for data in params.classifier:
         expected |= {
             f"train_classifier@{data}": {
@@ -221,6 +240,8 @@ def test_every_stage_depends_on_its_script_and_its_modules(clone, stages):
         needed = {stage.cmd.split()[1], *beyond_interface(stage, clone.root)}
         if name.startswith(EXTRACTS):
             needed -= DOWNLOADS
+        if name.startswith("translate@"):
+            needed -= BY_HAND
         missing[name] = sorted(path for path in needed if not covers(stage.deps, path))
     assert {name: paths for name, paths in missing.items() if paths} == {}
 
@@ -292,6 +313,6 @@ def test_every_link_of_the_page_leads_somewhere_and_every_figure_is_shown(reprod
 
 def test_metrics_are_finite(reproduced):
     files = list(reproduced.root.glob("reports/**/*.json"))
-    assert len(files) == 13
+    assert len(files) == 15
     for file in files:
         json.loads(file.read_text(), parse_constant=pytest.fail)

@@ -35,9 +35,13 @@ class Translations:
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """Of the next word (..., words), which is neither PAD nor START."""
-    logits = cast(logits).clone()
+    return cast(_allowed(logits)).log_softmax(-1)
+
+
+def _allowed(logits: Tensor) -> Tensor:
+    """`logits` (..., words), changed in place to be those of words that may come next."""
     logits[..., [PAD, START]] = -torch.inf
-    return logits.log_softmax(-1)
+    return logits
 
 
 @torch.no_grad()
@@ -50,7 +54,7 @@ def own_words(translator: Translator, memory: Memory, real: Tensor) -> Tensor:
     state, previous = translator.decoder.first_state(memory), torch.full_like(words[:, 0], START)
     for t, count in enumerate(real.sum(0).tolist()):
         step = translator.step(previous[:count], state[:count], memory[:count])
-        state, previous = step.state, log_probabilities(step.logits).argmax(-1)
+        state, previous = step.state, _allowed(step.logits).max(-1).indices  # faster than argmax
         words[:count, t] = previous
     return words
 

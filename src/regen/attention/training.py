@@ -71,7 +71,7 @@ class WordLosses:
     @property
     def right(self) -> Tensor:
         """Whether each word was the most probable one (N,)."""
-        return self.logits.argmax(-1) == self.words
+        return self.logits.max(-1).indices == self.words  # faster than argmax
 
 
 def word_losses(translator: Translator, sentences: Sentences, forced: bool) -> WordLosses:
