@@ -52,6 +52,12 @@ GANS = {
     "w1_2": GAN | {"loss": "w1", "spectral_norm": True},
     "mlp": MLP,
 }
+TRANSLATORS = {
+    "seq_attention": {"attention": "additive", "teacher_forcing": 0.5},
+    "seq_plain": {"attention": "none", "teacher_forcing": 0.5},
+    "seq_forced": {"attention": "additive", "teacher_forcing": 1.0},
+    "seq_free": {"attention": "additive", "teacher_forcing": 0.0},
+}
 BITS = [3.5, 3.75, 2.5]
 
 
@@ -70,6 +76,9 @@ def made_up_params():
     content["flow"] |= {"seeds": 2, "layers": [8, 2], "iterations": 70}
     content["flow"] |= {"averaged_losses": 20, "evaluation_samples": 100}
     content["realnvp"] = {"rnvp": content["realnvp"].popitem()[1] | {"epochs": 3, "shown_epochs": [0, 3]}}
+    translator = content["attention"]["seq_attention"] | {"epochs": 2, "seeds": [1, 2, 3]}
+    content["attention"] = {name: translator | settings for name, settings in TRANSLATORS.items()}
+    content["translation"] |= {"level": 1.25}
     content["score"] |= {"runs": {"l100": "digits", "jsd_1": "digits_color", "w1_2": "digits_color"}}
     return Params.model_validate(content)
 

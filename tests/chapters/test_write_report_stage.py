@@ -22,14 +22,20 @@ REPO = Path(__file__).parents[2]
 
 TABLES = (
     *("vae", "codes", "posterior_same_planar", "planar", "maps", "realnvp", "gan", "trends", "scores"),
-    *("claims", "depth", "dirac"),
+    *("claims", "attention", "translations", "depth", "dirac"),
 )
 
 
 @pytest.fixture
 def trained(params):
     """Trainings whose time is recorded."""
-    return [*params.vae, *params.realnvp, *params.gan, *(f"classifier-{data}" for data in params.classifier)]
+    images = [
+        *params.vae,
+        *params.realnvp,
+        *params.gan,
+        *(f"classifier-{data}" for data in params.classifier),
+    ]
+    return [*images, *params.attention]
 
 
 @pytest.fixture
@@ -88,6 +94,11 @@ def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
         artifacts.planar_scores_file(8),
         artifacts.planar_maps_table_file(),
         artifacts.theory_table_file("kl"),
+        artifacts.scores_file("seq_plain", "training"),
+        artifacts.scores_file("seq_plain", "translation"),
+        artifacts.translator_history_file("seq_plain"),
+        artifacts.lengths_file("seq_plain"),
+        artifacts.translations_table_file("seq_plain"),
         artifacts.depth_table_file("stacks"),
         artifacts.verdicts_file(),
     ],
@@ -109,7 +120,9 @@ def test_the_sections_in_their_order(write_report, params):
         *params.vae,
         *("Planar flows", "Single planar maps", "RealNVP"),
         *("Generative adversarial networks", "Which metric tells more?", "Scores of generated images"),
-        *("Theory, measured", "Deep stacks of self-attention", "The Dirac GAN", "What the reports claim"),
+        *("Theory, measured", "Translation with attention"),
+        "What the report says of attention and of teacher forcing",
+        *("Deep stacks of self-attention", "The Dirac GAN", "What the reports claim"),
     ]
     assert "Seed 5." in page
     assert not re.search(r"{\w*}", page)  # a figure that was forgotten
@@ -157,7 +170,9 @@ def test_metrics_are_finite_and_of_every_run(write_report, params):
     assert write_report() == (0, "")
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
-    assert set(metrics) == {*params.vae, *planar, "rnvp", *params.gan, "theory", "depth", "dirac"}
+    assert set(metrics) == {
+        *(*params.vae, *planar, "rnvp", *params.gan, "theory", *params.attention, "depth", "dirac")
+    }
     assert all(metrics.values())
     assert metrics["l100"]["valid_negative_elbo"] == 102.25
     assert metrics["l100"]["frechet_distance"] == 80.0

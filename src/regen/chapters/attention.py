@@ -33,6 +33,7 @@ COLUMNS = (
     *hidden("bleu_signature", "chrf_signature"),
 )
 FOLLOWED = ("test_loss", "token_accuracy", "bleu", "chrf", "exact", "diagonal_share", "aligned_share")
+KINDS = {"additive": "additive", "none": "without"}
 LISTED = 6
 """Sentences on the page whose translations are shown; the CSV file has all that were kept."""
 TRANSLATIONS = tuple(
@@ -112,7 +113,11 @@ def runs_table(params: Params, scores: Mapping[str, Metrics]) -> Table:
     """One row a translator; the page has the columns that some translator fills."""
     rows = []
     for name, run in params.attention.items():
-        settings = {"data": run.data, "attention": run.attention, "teacher_forcing": run.teacher_forcing}
+        settings = {
+            "data": run.data,
+            "attention": KINDS[run.attention],
+            "teacher_forcing": run.teacher_forcing,
+        }
         rows.append({"seeds": 1, **scores[name], "run": name, **settings})
     data = frame(rows, COLUMNS)
     return Table.of("attention", data, [column for column in COLUMNS if data[column.key].notna().any()])
