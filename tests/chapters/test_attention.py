@@ -24,7 +24,7 @@ ATTENTION = {
     "aligned_share_rest": 0.9375,
 }
 SOURCES = [f"source {number}" for number in range(8)]
-SIGNATURES = {"bleu_signature": "nrefs:1|tok:none", "chrf_signature": "nrefs:1|nc:6"}
+SIGNATURES = {"bleu_signature": "nrefs:1|tok:13a", "chrf_signature": "nrefs:1|nc:6"}
 
 
 def lengths(shortest, longest, gap=4):
@@ -100,10 +100,10 @@ def test_a_row_a_run(read):
         *("0.800 ± 0.062", "0.375", "0.875", "0.750 ± 0.125", "0.938", "200"),
     ]
     assert by_run["seq_plain"][-6:] == ["", "", "", "", "", "not reached"]
-    assert table.data["bleu_signature"].unique().tolist() == ["nrefs:1|tok:none"]
+    assert table.data["bleu_signature"].unique().tolist() == ["nrefs:1|tok:13a"]
 
 
-def test_columns_that_no_run_fills_are_left_out(read):
+def test_columns_that_no_run_fills_are_left_out(params, read):
     heading = read().tables[0].text.splitlines()[0]
     assert "on the aligned word" in heading
     assert "BLEU, beam" not in heading
@@ -114,11 +114,12 @@ def test_columns_that_no_run_fills_are_left_out(read):
     heading = read().tables[0].text.splitlines()[0]
     assert "on the aligned word" not in heading
     assert "BLEU, beam" in heading
+    assert f"or with a beam of {params.translation.beam} where said" in " ".join(read().section.split())
 
 
 def test_the_signatures_the_level_and_the_seeds_are_told(read):
     said = " ".join(read().section.split())
-    assert "`nrefs:1|tok:none` and `nrefs:1|nc:6`" in said
+    assert "`nrefs:1|tok:13a` and `nrefs:1|nc:6`" in said
     assert "at most 1.25." in said
     assert "**Several seeds:** `seq_attention` (3), " in said
 

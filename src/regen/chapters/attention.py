@@ -36,9 +36,7 @@ FOLLOWED = ("test_loss", "token_accuracy", "bleu", "chrf", "exact", "diagonal_sh
 KINDS = {"additive": "additive", "none": "without"}
 LISTED = 6
 """Sentences on the page whose translations are shown; the CSV file has all that were kept."""
-TRANSLATIONS = tuple(
-    map(Column, ("run", "source", "reference", "with_attention", "without_attention"))
-)  # fmt: skip
+TRANSLATIONS = (*map(Column, ("run", "source", "reference", "with_attention", "without_attention")),)
 
 SECTION = """\
 ## Translation with attention
@@ -48,9 +46,9 @@ or with the encoder's last state alone.
 
 {table}
 
-All scores are of greedy decoding of the test sentences. Loss and right words: step by step against the true
-translation, after the decoder's own words. BLEU and chrF: by sacrebleu, `{bleu}` and `{chrf}`, of lower-case
-words. Exact: share of translations that equal the reference. The rest are shares of the attention: at most
+All scores are of the test sentences, decoded greedily{beam}. Loss and right words: step by step against the
+true translation, after the decoder's own words. BLEU and chrF: by sacrebleu, `{bleu}` and `{chrf}`, of
+lower-case words. Exact: share of translations that equal the reference. The rest are shares of the attention: at most
 one word from the straight line between the first and the last words of both sentences (beside it, what
 attention spread evenly would have there){aligned}. Steps to the level: until the validation loss, taken after
 each epoch, is at most {level:g}.{note}
@@ -69,6 +67,7 @@ The first test sentences, translated by the first seed:
 
 {figures}
 """
+BEAM = ", or with a beam of {} where said"
 ALIGNED = """, and on the word that a French word translates, which is known of these data,
 where words swap and elsewhere"""
 FINDINGS = """\
@@ -153,6 +152,7 @@ def _section(
         table=table.text,
         bleu=_signatures(scores, "bleu"),
         chrf=_signatures(scores, "chrf"),
+        beam=BEAM.format(params.translation.beam) if table.data["beam_bleu"].notna().any() else "",
         aligned=ALIGNED if table.data["aligned_share"].notna().any() else "",
         level=params.translation.level,
         note=seeds_note(scores),
