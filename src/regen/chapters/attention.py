@@ -48,10 +48,10 @@ or with the encoder's last state alone.
 
 All scores are of the test sentences, decoded greedily{beam}. Loss and right words: step by step against the
 true translation, after the decoder's own words. BLEU and chrF: by sacrebleu, `{bleu}` and `{chrf}`, of
-lower-case words. Exact: share of translations that equal the reference. The rest are shares of the attention: at most
+lower-case words. Exact: share of translations that equal the reference. Steps to the level: until the
+validation loss, taken after each epoch, is at most {level:g}. The rest are shares of the attention: at most
 one word from the straight line between the first and the last words of both sentences (beside it, what
-attention spread evenly would have there){aligned}. Steps to the level: until the validation loss, taken after
-each epoch, is at most {level:g}.{note}
+attention spread evenly would have there){aligned}.{note}
 
 ![Validation loss of the translators](figures/attention/learning_curves.png)
 
@@ -68,8 +68,8 @@ The first test sentences, translated by the first seed:
 {figures}
 """
 BEAM = ", or with a beam of {} where said"
-ALIGNED = """, and on the word that a French word translates, which is known of these data,
-where words swap and elsewhere"""
+ALIGNED = """, and on the word that a
+French word translates, which is known of these data, where words swap and elsewhere"""
 FINDINGS = """\
 The report has no attention maps and no figures of its own. What it says is judged on `{run}`, trained on
 `{data}`, and on the runs that differ from it in one setting. A difference counts if it is above two standard
