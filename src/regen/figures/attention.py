@@ -24,6 +24,7 @@ def attention_axes(axes: Axes, found: AttentionMap) -> None:
     axes.set_xticks(range(len(found.source)), found.source, rotation=60, ha="left", rotation_mode="anchor")
     axes.set_yticks(range(len(found.translation)), found.translation)
     axes.xaxis.tick_top()
+    axes.grid(False)
     for label, swapped in zip(axes.get_yticklabels(), found.swapped, strict=True):
         label.set_fontweight("bold" if swapped else "normal")
 
