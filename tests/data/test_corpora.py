@@ -83,9 +83,7 @@ def test_a_broken_download_is_resumed(small, mirror, downloads, hasty):
 def test_other_bytes_are_not_taken(small, mirror, downloads, hasty):
     small()
     mirror.files["val.fr.gz"] = gzip.compress(b"Un homme sort.\nUn chat.\n")
-    with pytest.raises(
-        RunError, match=r"^val\.fr: no mirror gives this file\n.*wrong bytes: SHA-256 expected"
-    ):
+    with pytest.raises(RunError, match=r"^val\.fr: no mirror has this file\n.*wrong bytes: SHA-256 expected"):
         prepare_corpus("multi30k", None, downloads, hasty)
 
 

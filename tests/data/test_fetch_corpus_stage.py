@@ -98,6 +98,6 @@ def test_a_failed_download_is_told_without_a_traceback(fetch_corpus, own_files):
     (Path(mirror) / "train.fr").unlink()
     code, message = fetch_corpus("multi30k", mirror=mirror)
     assert code == 1
-    assert message.startswith("train.fr: no mirror gives this file\n")
+    assert message.startswith("train.fr: no mirror has this file\n")
     assert "Traceback" not in message
     assert not Path("data/multi30k.safetensors").exists()

@@ -135,6 +135,7 @@ def shrink(params: Any) -> None:
     grey["decoder"] = [8, {"channels": 2, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4}]
     params["vae"] = {"l100": run, "small": small, "grey": grey}
     params["data"]["sets"] = ["digits"]
+    params["data"]["corpora"] = ["dates"]  # written as DVC writes lists
     params["training"]["checkpoint_every"] = 1
     params["likelihood"]["importance_samples"] = 5
     params["dirac"] |= {"seeds": 2, "iterations": 60, "coefficients": [0.1]}

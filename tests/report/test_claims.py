@@ -71,6 +71,8 @@ def test_our_claims_can_be_judged_by_the_paper_profile():
                 used = paper.vae_run(name).model_dump() | paper.likelihood.model_dump()
             elif name in paper.realnvp:
                 used = paper.realnvp[name].model_dump()
+            elif name == "depth":
+                used = {"depth": max(paper.depth.depths)}
             else:
                 used = gans["cifar10_w1_3"] if name == "gan" else gans.get(name, flow)
             if name in paper.score.runs:
