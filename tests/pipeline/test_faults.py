@@ -108,9 +108,9 @@ def test_dvc_killed_in_the_middle_of_repro_is_no_obstacle(toy):
     dvc = toy.dvc_begins("repro")
     toy.wait_until_asleep("left.txt")
     dvc.kill()
-    dvc.communicate()
     for child in in_folder(toy.root):  # a child of DVC outlives it
         child.kill()
+    dvc.communicate()
     toy.cure()
     toy.regen("run")
     assert is_finished(toy)

@@ -136,7 +136,8 @@ def test_threads_devices_and_secrets(contents, tmp_path, monkeypatch):
 @pytest.mark.parametrize("how", ["asked", "killed"])
 def test_a_command_ends_with_its_worker(how):
     code = (
-        "import sys, pathlib; from regen.pipeline.node import Job, started\n"
+        "import signal, sys, pathlib; from regen.pipeline.node import Job, started\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it\n"
         "job = Job('sleep 77 & sleep 77', 1, 0, '', {}, (), {}, {}, {})\n"
         "here = pathlib.Path()\n"
         "with started(job, here, {'PATH': sys.argv[1]}, here / 'log') as process:\n"
