@@ -146,8 +146,10 @@ def shrink(params: Any) -> None:
     params["theory"] |= {"kl_samples": 100, "problems": 2, "repeats": 2, "images": 4, "fresh_vaes": 1}
     params["theory"] |= {"rate_samples": [2, 4, 8], "dimensions": [1, 2, 3], "dimension_samples": 10}
     params["theory"] |= {"gradient_samples": 50, "gradient_dimensions": [1, 2]}
-    params["depth"] |= {"depths": [1, 2], "width": 4, "heads": 2, "length": 3, "seeds": 2, "steps": 12}
-    params["depth"]["training_seeds"] = [1]
+    depth = {"training_seeds": []}  # first: DVC moves the empty line after a list that ends a section
+    depth |= json.loads(json.dumps(params["depth"]))
+    depth |= {"depths": [1, 2], "width": 4, "heads": 2, "length": 3, "seeds": 2, "steps": 12}
+    params["depth"] = depth
     gan = json.loads(json.dumps(params["gan"]["cifar10_w1_3"]))  # plain, without the layout of the file
     gan |= {
         "data": "digits",
@@ -160,7 +162,7 @@ def shrink(params: Any) -> None:
     gan |= {"steps": 2, "shown": [0, 2], "evaluate_every": 1, "statistics_batches": 1}
     del gan["width"]
     params["gan"] = {"tiny_gan": gan}
-    translator = {"seeds": []}  # first: DVC moves the empty line after a list that ends a section
+    translator = {"seeds": []}  # first, as in `depth`
     translator |= json.loads(json.dumps(params["attention"]["seq_attention"]))
     translator |= {"embedding": 2, "hidden": 2, "batch_size": 1000, "epochs": 1, "seeds": [1, 2]}
     params["attention"] = {"tiny_seq": translator}
