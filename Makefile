@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BASE ?= main
 JOBS ?= 0
-# A worker for each core; more than four would wait for the last of the pipeline's tests.
-ON_CORES := --numprocesses=logical --maxprocesses=4 --dist=worksteal
+# A worker more than there are cores, since tests of processes wait a lot; more than five would wait for the last.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(5, (os.cpu_count() or 1) + 1))')
+ON_CORES = --numprocesses=$(WORKERS) --dist=worksteal
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -42,7 +43,7 @@ same: setup  ## whether other processors and thread counts leave the same bytes,
 
 numbers: setup  ## the numerical tests as a processor with AVX2 but without AVX-512 runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		pytest $(ON_CORES) -m "not slow" tests/{bijections,dirac,fidelity,gan,planar,realnvp,training,vae}
+		pytest $(ON_CORES) -m "not slow" tests/{attention,bijections,depth,dirac,fidelity,gan,likelihood,planar,realnvp,theory,training,vae}
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .
