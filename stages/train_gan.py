@@ -12,7 +12,7 @@ from regen.training.runs import Session, by_seed
 def train_gan(name: str, seed: OneSeed = None) -> None:
     """Train the run NAME of params.yaml's section `gan`; killed and started again, it goes on."""
     params = read_params()
-    run, device_has_graphs = params.gan_run(name), params.training.cuda_graphs
+    run = params.gan_run(name)
     session = Session.start("train_gan", name, params)
     splits = artifacts.read_dataset(artifacts.dataset_file(run.data)).splits
     images = splits["train"].pixels.to(session.device)
@@ -22,7 +22,7 @@ def train_gan(name: str, seed: OneSeed = None) -> None:
         from regen.fidelity.scores import load_scorer  # takes seconds to import
 
         scorer = partial(load_scorer(params.score, run.data, session.device), full=False)
-    recorded = session.device.type == "cuda" and device_has_graphs
+    recorded = session.device.type == "cuda" and params.training.cuda_graphs
     fit = partial(train, run, images, valid, scorer=scorer, samples=params.score.samples, recorded=recorded)
     trained = session.train(fit, params.seeds_of(name), seed)
     if seed is None:

@@ -32,11 +32,7 @@ def train_translator(name: str, seed: OneSeed = None) -> None:
         artifacts.write_csv(artifacts.translator_history_file(name), curves)
         counts = {"train_pairs": len(pairs), "too_long_pairs": left_out}
         scores = [summary(each.learner.translator, each.history) | counts for each in trained.values()]
-        for each_seed, each in trained.items():
-            weights = each.learner.translator.state_dict()
-            artifacts.write_tensors(artifacts.weights_file(name, each_seed), weights)
-        artifacts.write_metrics(artifacts.scores_file(name, "training"), artifacts.over_seeds(scores))
-        session.finish(trained)
+        session.publish(trained, artifacts.over_seeds(scores))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
-from regen.artifacts import END, PAD, Pairs, metric
+from regen.artifacts import END, PAD, Pairs
 from regen.attention.decoding import own_words, trimmed
 from regen.attention.networks import Translator, build_translator, shifted
 from regen.errors import InputError
@@ -18,8 +18,8 @@ from regen.params import TranslatorRun
 from regen.training.device import cast
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
-from regen.training.runs import Job, Trained
-from regen.training.schedule import Passes, Schedule
+from regen.training.runs import Job, Trained, last_metrics
+from regen.training.schedule import Passes
 
 EVALUATION_BATCH = 250
 
@@ -158,10 +158,7 @@ def train(
     translator = build_translator(run, *vocabularies).to(job.device)
     learner = TranslatorLearner(translator, run, pairs.to(job.device), valid.to(job.device), job.autocast)
     passes = Passes(learner.rows, run.batch_size)
-    schedule = Schedule.by_epochs(
-        job.name, job.seed, run.epochs, passes.sizes, save_every=job.checkpoint_every
-    )
-    return job.fit(learner, passes, schedule)
+    return job.fit(learner, passes, job.by_epochs(run.epochs, passes))
 
 
 @torch.no_grad()
@@ -178,11 +175,10 @@ def evaluate(translator: Translator, sentences: Sentences) -> dict[str, float]:
 
 def summary(translator: Translator, history: pd.DataFrame) -> dict[str, float | int | str]:
     """Metrics of a finished run: its last epoch's losses, and its size."""
-    last = {str(name): metric(value) for name, value in history.iloc[-1].drop(["step", "epoch"]).items()}
     return {
         "epochs": len(history),
         "parameters": sum(p.numel() for p in translator.parameters()),
         "source_words": translator.encoder.embedding.num_embeddings,
         "target_words": translator.decoder.embedding.num_embeddings,
-        **last,
+        **last_metrics(history),
     }

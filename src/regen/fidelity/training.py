@@ -9,15 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen.artifacts import metric
 from regen.artifacts.datasets import Images
 from regen.errors import InputError
 from regen.fidelity.classifier import ClassifierNet, accuracy, build_classifier, labels_of
 from regen.params import Classifier
 from regen.training.device import cast, place, plain
 from regen.training.loop import Stateful
-from regen.training.runs import Job, Trained
-from regen.training.schedule import Passes, Schedule
+from regen.training.runs import Job, Trained, last_metrics
+from regen.training.schedule import Passes
 
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 CROP = 4
@@ -116,10 +115,7 @@ def train(
     network = place(build_classifier(shape, classes, settings.widths), job.device)
     learner = ClassifierLearner(network, settings, images, valid, job.autocast)
     passes = Passes(learner.rows, settings.batch_size)
-    schedule = Schedule.by_epochs(
-        job.name, job.seed, settings.epochs, passes.sizes, save_every=job.checkpoint_every
-    )
-    return job.fit(learner, passes, schedule)
+    return job.fit(learner, passes, job.by_epochs(settings.epochs, passes))
 
 
 def augmented(pixels: Tensor) -> Tensor:
@@ -139,13 +135,12 @@ def summary(
     network: ClassifierNet, data: str, test: Images, history: pd.DataFrame
 ) -> dict[str, float | int | str]:
     """Metrics of the trained classifier of `data`; `test` is what its accuracy is measured on."""
-    last = {str(name): metric(value) for name, value in history.iloc[-1].drop(["step", "epoch"]).items()}
     return {
         "data": data,
         "epochs": len(history),
         "parameters": sum(p.numel() for p in network.parameters()),
         "features": network.widths[-1],
-        **last,
+        **last_metrics(history),
         "test_images": len(test.pixels),
         "test_accuracy": accuracy(network, test),
     }

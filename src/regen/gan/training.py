@@ -7,14 +7,14 @@ from collections.abc import Callable
 import pandas as pd
 from torch import Tensor, nn
 
-from regen.artifacts import Metrics, metric
+from regen.artifacts import Metrics
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
 from regen.gan.sampling import sample
 from regen.params.gan import GanRun
 from regen.training.device import place
 from regen.training.graphs import Recorded
-from regen.training.runs import Job, Trained
+from regen.training.runs import Job, Trained, last_metrics
 from regen.training.schedule import Passes, Schedule
 
 Scorer = Callable[[Tensor], Metrics]
@@ -51,15 +51,7 @@ def train(
 def schedule_of(run: GanRun, passes: Passes, job: Job) -> Schedule:
     """Schedule in the unit that `run` counts: epochs, or steps of the generator."""
     if run.epochs is not None:
-        return Schedule.by_epochs(
-            job.name,
-            job.seed,
-            run.epochs,
-            passes.sizes,
-            shown=run.shown,
-            score_every=run.evaluate_every,
-            save_every=job.checkpoint_every,
-        )
+        return job.by_epochs(run.epochs, passes, shown=run.shown, score_every=run.evaluate_every)
     return Schedule.by_steps(
         job.name, job.seed, run.length, passes.sizes, shown=run.shown, score_every=run.evaluate_every
     )
@@ -74,12 +66,11 @@ def summary(trained: Trained[GanLearner]) -> dict[str, float | int | str]:
     """Metrics of a finished run: its length, its size and its last row's terms."""
     networks = trained.learner.generator, trained.learner.critic
     sizes = [sum(p.numel() for p in network.parameters()) for network in networks]
-    last = trained.history.iloc[-1].drop(["step", "epoch"])
     return {
         "steps": trained.fitted.step,
         "epochs": trained.fitted.step / trained.schedule.epoch,
         "parameters": sum(sizes),
         "generator_parameters": sizes[0],
         "critic_parameters": sizes[1],
-        **{str(name): metric(value) for name, value in last.items()},
+        **last_metrics(trained.history),
     }

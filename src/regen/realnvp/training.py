@@ -15,8 +15,8 @@ from regen.params import RealNvpRun
 from regen.realnvp.networks import RealNVP, build_realnvp
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
-from regen.training.runs import Job, Trained
-from regen.training.schedule import Passes, Schedule
+from regen.training.runs import Job, Trained, last_metrics
+from regen.training.schedule import Passes
 
 EVALUATION_BATCH = 1000
 SNAPSHOT_IMAGES = 64
@@ -73,14 +73,7 @@ def train(
     """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
     flow = build_realnvp(job.name, run, shape).to(job.device)
     passes = Passes(images, run.batch_size)
-    schedule = Schedule.by_epochs(
-        job.name,
-        job.seed,
-        run.epochs,
-        passes.sizes,
-        shown=run.shown_epochs,
-        save_every=job.checkpoint_every,
-    )
+    schedule = job.by_epochs(run.epochs, passes, shown=run.shown_epochs)
     return job.fit(RealNvpLearner(flow, run, valid, job.autocast), passes, schedule)
 
 
@@ -110,11 +103,10 @@ def summary(flow: RealNVP, history: pd.DataFrame, test: Tensor, seed: int) -> di
     """Metrics of a finished run: its last epoch's terms, and the scores of the test images."""
     torch.manual_seed(seed)
     test_bits = bits(flow, test)
-    last = {str(name): metric(value) for name, value in history.iloc[-1].drop(["step", "epoch"]).items()}
     return {
         "epochs": len(history),
         "parameters": sum(p.numel() for p in flow.parameters()),
-        **last,
+        **last_metrics(history),
         "test_images": len(test),
         "test_bits_per_dimension": metric(float(test_bits.mean())),
         "test_bits_standard_error": metric(float(test_bits.std() / math.sqrt(len(test)))),

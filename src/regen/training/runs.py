@@ -50,6 +50,20 @@ class Job:
     checkpoint_every: int
     """Epochs."""
 
+    def by_epochs(
+        self, epochs: int, passes: Passes, shown: Sequence[int] = (), score_every: int = 0
+    ) -> Schedule:
+        """Schedule of this job in epochs; see `Schedule.by_epochs`."""
+        return Schedule.by_epochs(
+            self.name,
+            self.seed,
+            epochs,
+            passes.sizes,
+            shown=shown,
+            save_every=self.checkpoint_every,
+            score_every=score_every,
+        )
+
     def fit(
         self,
         learner: SomeLearner,
@@ -110,7 +124,7 @@ class Session:
         return trained
 
     def publish(self, trained: Mapping[int, Trained[Any]], metrics: Metrics) -> None:
-        """Write weights, the first seed's snapshots, metrics and timing; remove the checkpoints.
+        """Write weights, the first seed's snapshots if any, metrics and timing; remove the checkpoints.
 
         Only now, so that a run killed at its last seed keeps the others: write all else before.
         """
@@ -118,8 +132,9 @@ class Session:
             weights = each.learner.evaluated().state_dict()
             artifacts.write_tensors(artifacts.weights_file(self.name, seed), weights)
         first = next(iter(trained.values()))
-        snapshots = {first.schedule.in_units(step): images for step, images in first.fitted.snapshots.items()}
-        artifacts.write_snapshots(artifacts.snapshots_file(self.name), snapshots)
+        shown = first.fitted.snapshots.items()
+        if snapshots := {first.schedule.in_units(step): images for step, images in shown}:
+            artifacts.write_snapshots(artifacts.snapshots_file(self.name), snapshots)
         artifacts.write_metrics(artifacts.scores_file(self.name, "training"), metrics)
         self.finish(trained)
 
@@ -131,6 +146,12 @@ class Session:
         artifacts.write_metrics(artifacts.timing_file(self.name), timing(seconds, steps, images, self.device))
         for each in trained.values():
             each.checkpoint.remove()
+
+
+def last_metrics(history: pd.DataFrame) -> dict[str, float | str]:
+    """Metrics of the last row of learning curves: its terms and held-out scores."""
+    last = history.iloc[-1].drop(["step", "epoch"])
+    return {str(name): artifacts.metric(value) for name, value in last.items()}
 
 
 def by_seed(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from regen.training.device import place
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
 from regen.training.runs import Job, Trained
-from regen.training.schedule import Passes, Schedule
+from regen.training.schedule import Passes
 from regen.vae.elbo import Elbo, elbo
 from regen.vae.networks import VAE, build_vae
 from regen.vae.observations import scale, to_pixels
@@ -73,14 +73,7 @@ def train(
     """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
     vae = place(build_vae(run, shape), job.device)
     passes = Passes(images, run.batch_size)
-    schedule = Schedule.by_epochs(
-        job.name,
-        job.seed,
-        run.epochs,
-        passes.sizes,
-        shown=run.shown_epochs,
-        save_every=job.checkpoint_every,
-    )
+    schedule = job.by_epochs(run.epochs, passes, shown=run.shown_epochs)
     return job.fit(VaeLearner(vae, run, valid, job.autocast), passes, schedule)
 
 
