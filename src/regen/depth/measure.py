@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,7 @@ def layer_table(gradients: pd.DataFrame) -> pd.DataFrame:
 
 def geometric_mean(values: pd.Series[float]) -> float:
     """Geometric mean, without what is not there."""
-    return (
-        math.exp(math.fsum(map(math.log, values.dropna())) / values.count()) if values.count() else math.nan
-    )
+    return statistics.geometric_mean(values.dropna()) if values.count() else math.nan
 
 
 def stack_table(gradients: pd.DataFrame, losses: pd.DataFrame, settings: Depth) -> pd.DataFrame:

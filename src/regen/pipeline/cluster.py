@@ -18,10 +18,11 @@ from regen.artifacts.paths import cache_dir
 from regen.errors import RunError
 from regen.pipeline import node
 from regen.pipeline.connection import can_hold, connected, in_words, line_of, live_nodes, ray, resources
+from regen.pipeline.machine import threads_or
 from regen.pipeline.node import Event, Job, files_of, remove, write
 from regen.pipeline.parcels import Contents, publish, require_inside, tracked_files, verified
 from regen.pipeline.progress import last_line
-from regen.pipeline.task import Needs, Running, Task
+from regen.pipeline.task import Running, Task
 
 ATTEMPTS = 4  # starts of a task whose nodes die
 
@@ -34,11 +35,6 @@ def cluster(address: str, not_sent: Iterable[Path] = ()) -> Iterator[Cluster]:
     """
     with connected(address):
         yield Cluster(tracked_files(tuple(not_sent)))
-
-
-def threads_of(needs: Needs) -> int:
-    """Threads of a task: as many as its cores; REGEN_THREADS overrides it, as on one machine."""
-    return int(os.environ.get("REGEN_THREADS") or needs.cpus)
 
 
 def kept_of(task: Task) -> Path:
@@ -161,7 +157,7 @@ class Cluster:
         named = {self.tree, *(digest for files in deps.values() for digest in files.values())}
         return Job(
             command=task.command,
-            threads=threads_of(task.needs),
+            threads=threads_or(task.needs.cpus),
             gpus=task.needs.gpus,
             tree=self.tree,
             deps=deps,

@@ -70,4 +70,9 @@ def default_jobs(kind: str) -> int:
 
 def threads_of(jobs: int) -> int:
     """Threads of each of `jobs` stages, so that they share the cores; REGEN_THREADS overrides it."""
-    return int(os.environ.get("REGEN_THREADS") or max(1, cores() // jobs))
+    return threads_or(max(1, cores() // jobs))
+
+
+def threads_or(default: int) -> int:
+    """Threads of a stage: REGEN_THREADS, else the default."""
+    return int(os.environ.get("REGEN_THREADS") or default)
