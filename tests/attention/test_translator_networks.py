@@ -15,7 +15,8 @@ from attention.small import (
 from regen.artifacts import END, PAD, START, write_tensors
 from regen.attention import networks
 from regen.attention.networks import Dropout, build_translator, load_translator, shifted
-from regen.attention.training import word_losses
+from regen.attention.training import predictions
+from regen.attention.vocabulary import mean_loss, word_scores
 from regen.errors import InputError
 
 KINDS = [
@@ -34,7 +35,7 @@ def followed(translator, sentences):
     """Return the logits of all true words, sentence by sentence, and the attention."""
     memory, real = translator.encode(sentences.source), sentences.target != PAD
     before = shifted(sentences.target)
-    logits = translator.follow(before, real, memory)
+    logits = word_scores(translator.follow(before, real, memory), translator.decoder.output)
     return logits.split(real.sum(1).tolist()), translator.attention(before, memory)
 
 
@@ -128,7 +129,8 @@ def test_what_stands_for_padding_has_no_gradient(kind, forced):
             embedding.padding_idx = None  # torch would hide a gradient
             embedding.weight.data[PAD] = value
         translator.zero_grad()
-        loss = word_losses(translator, sentences, forced).nats.mean()
+        found = predictions(translator, sentences, forced)
+        loss = mean_loss(found.features, translator.decoder.output, found.words)
         loss.backward()
         losses.append(float(loss.detach()))
         for embedding in embeddings:

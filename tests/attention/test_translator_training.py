@@ -20,7 +20,8 @@ from attention.small import (
 from regen.artifacts import PAD, START
 from regen.attention import training
 from regen.attention.networks import build_translator
-from regen.attention.training import Sentences, TranslatorLearner, evaluate, summary, word_losses
+from regen.attention.training import Sentences, TranslatorLearner, evaluate, predictions, summary
+from regen.attention.vocabulary import mean_loss, word_losses
 from regen.errors import InputError, RunError
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
@@ -50,6 +51,12 @@ def weights(learner):
 # ---- losses ----------------------------------------------------------------------------------------------
 
 
+def losses_of(translator, sentences, forced):
+    """Return nats and hits of all true words."""
+    found = predictions(translator, sentences, forced)
+    return word_losses(found.features, translator.decoder.output, found.words)
+
+
 def literal_losses(translator, source, target, forced):
     """Return nats and hits of each true word of a sentence, one step after another."""
     previous, nats, right = [START], [], []
@@ -66,20 +73,20 @@ def literal_losses(translator, source, target, forced):
 def test_losses_are_those_of_the_words_step_by_step(attention, forced):
     translator, sentences = translator_of(attention=attention), sentences_of()
     order = (sentences.target != PAD).sum(1).argsort(descending=True, stable=True)
-    found = word_losses(translator, sentences, forced)
+    nats, right = losses_of(translator, sentences, forced)
     expected = [
         literal_losses(translator, words_of(sentences.source[i]), words_of(sentences.target[i]), forced)
         for i in order
     ]
     torch.testing.assert_close(
-        found.nats.detach(), torch.tensor([*chain(*(nats for nats, _ in expected))]), rtol=1e-9, atol=1e-9
+        nats, torch.tensor([*chain(*(each for each, _ in expected))]), rtol=1e-9, atol=1e-9
     )
-    assert found.right.tolist() == [*chain(*(right for _, right in expected))]
+    assert right.tolist() == [*chain(*(each for _, each in expected))]
 
 
 def test_forced_and_own_words_differ():
     translator, sentences = translator_of(), sentences_of()
-    forced, own = (word_losses(translator, sentences, each).nats for each in (True, False))
+    forced, own = (losses_of(translator, sentences, each)[0] for each in (True, False))
     assert not torch.allclose(forced, own)
 
 
@@ -88,9 +95,9 @@ def test_validation_is_the_mean_over_words_of_own_decoding(monkeypatch, size):
     monkeypatch.setattr(training, "EVALUATION_BATCH", size)
     translator, sentences = translator_of().train(), sentences_of()
     found = evaluate(translator, sentences)
-    each = word_losses(translator, sentences, forced=False)
-    assert found["loss"] == pytest.approx(float(each.nats.detach().mean()), rel=1e-9)
-    assert found["accuracy"] == pytest.approx(float(each.right.double().mean()))
+    nats, right = losses_of(translator, sentences, forced=False)
+    assert found["loss"] == pytest.approx(float(nats.mean()), rel=1e-9)
+    assert found["accuracy"] == pytest.approx(float(right.double().mean()))
     assert translator.training
 
 
@@ -106,11 +113,11 @@ def test_validation_has_no_dropout():
 def test_teacher_forcing_is_drawn_per_batch(monkeypatch, teacher_forcing, expected):
     drawn = []
 
-    def losses(translator, sentences, forced):
+    def noted(translator, sentences, forced):
         drawn.append(forced)
-        return word_losses(translator, sentences, forced=True)
+        return predictions(translator, sentences, forced=True)
 
-    monkeypatch.setattr(training, "word_losses", losses)
+    monkeypatch.setattr(training, "predictions", noted)
     learner = learner_of(teacher_forcing=teacher_forcing)
     torch.manual_seed(0)
     for _ in range(200):
@@ -122,7 +129,8 @@ def test_teacher_forcing_is_drawn_per_batch(monkeypatch, teacher_forcing, expect
 def test_gradient_descent_takes_a_clipped_step(clip_norm):
     learner = learner_of(optimizer="sgd", learning_rate=0.5, clip_norm=clip_norm, teacher_forcing=1.0)
     before, batch = weights(learner), torch.tensor([3, 1, 4])
-    loss = word_losses(learner.translator, TRAIN[batch], forced=True).nats.mean()
+    found = predictions(learner.translator, TRAIN[batch], forced=True)
+    loss = mean_loss(found.features, learner.translator.decoder.output, found.words)
     gradient = torch.cat(
         [g.flatten() for g in torch.autograd.grad(loss, list(learner.translator.parameters()))]
     )

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.artifacts import PAD, START, load_weights
+from regen.attention.vocabulary import word_scores
 from regen.params import TranslatorRun
 from regen.training.device import cast
 
@@ -160,10 +161,9 @@ class Decoder(nn.Module):
         weights = self.attention(states, memory)
         return weights.to(memory.outputs.dtype) @ memory.outputs, weights
 
-    def scores(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
-        """Logits (..., words) of the next word."""
-        features = torch.tanh(self.readout(torch.cat([states, contexts, embedded], -1)))
-        return self.output(self.dropout(features))
+    def features(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
+        """What the next word is predicted from (..., H), by `output`."""
+        return self.dropout(torch.tanh(self.readout(torch.cat([states, contexts, embedded], -1))))
 
 
 @dataclass(frozen=True)
@@ -192,19 +192,19 @@ class Translator(nn.Module):
         return self.decoder.remember(outputs, last, source != PAD)
 
     def step(self, previous: Tensor, state: Tensor, memory: Memory) -> Step:
-        """Go on from `state` (B, H) after the word `previous` (B,)."""
+        """Go on from `state` (B, H) after the word `previous` (B,); the logits have no gradient."""
         decoder = self.decoder
         embedded = decoder.dropout(decoder.embedding(previous))[:, None]
         states, _ = decoder.gru(embedded, state[None])
         contexts, weights = decoder.context(states, memory)
-        logits = decoder.scores(states[:, 0], contexts[:, 0], embedded[:, 0])
+        logits = word_scores(decoder.features(states[:, 0], contexts[:, 0], embedded[:, 0]), decoder.output)
         return Step(states[:, 0], logits, None if weights is None else weights[:, 0])
 
     def follow(self, previous: Tensor, real: Tensor, memory: Memory) -> Tensor:
-        """Logits (N, words) of the next words at all steps at once, where the words before are known.
+        """Features (N, H) of the next words at all steps at once, where the words before are known.
 
         `previous` (B, T) begins with START; `real` (B, T) is False after a sentence's END. Padding is left
-        out, of the products with the vocabulary above all; sentences sorted by length have less of it.
+        out, for the products with the vocabulary above all; sentences sorted by length have less of it.
         """
         states, embedded = self._states(previous, memory)
         contexts = []
@@ -212,7 +212,7 @@ class Translator(nn.Module):
             steps, words = _longest(kept), _longest(part.real)
             found, _ = self.decoder.context(own[:, :steps], part.up_to(words))
             contexts.append(found[kept[:, :steps]])
-        return self.decoder.scores(states[real], torch.cat(contexts), embedded[real])
+        return self.decoder.features(states[real], torch.cat(contexts), embedded[real])
 
     def attention(self, previous: Tensor, memory: Memory) -> Tensor | None:
         """Weights (B, T, S) of the source words at all steps of `follow`; None without attention."""

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
 from regen.artifacts import END, PAD, Pairs
 from regen.attention.decoding import own_words, trimmed
 from regen.attention.networks import Translator, build_translator, shifted
+from regen.attention.vocabulary import mean_loss, word_losses
 from regen.errors import InputError
 from regen.params import TranslatorRun
-from regen.training.device import cast
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
 from regen.training.runs import Job, Trained, last_metrics
@@ -60,22 +59,15 @@ class Sentences:
 
 
 @dataclass(frozen=True)
-class WordLosses:
-    """Cross entropy of each of N true words (N,), and the logits it is taken from (N, words)."""
+class Predictions:
+    """True words (N,) of sentences, END included, and the features (N, H) that each is predicted from."""
 
-    nats: Tensor
-    logits: Tensor
+    features: Tensor
     words: Tensor
-    """(N,)."""
-
-    @property
-    def right(self) -> Tensor:
-        """Whether each word was the most probable one (N,)."""
-        return self.logits.max(-1).indices == self.words  # faster than argmax
 
 
-def word_losses(translator: Translator, sentences: Sentences, forced: bool) -> WordLosses:
-    """Losses of all true words, END included, after the true words before each or after the decoder's own.
+def predictions(translator: Translator, sentences: Sentences, forced: bool) -> Predictions:
+    """Predict all true words, after the true words before each or after the decoder's own.
 
     With its own words the decoder goes on for as many steps as the true translation has, whether or not it
     has ended by itself: the word of each step is compared with the true word of that step.
@@ -85,9 +77,7 @@ def word_losses(translator: Translator, sentences: Sentences, forced: bool) -> W
     real = target != PAD
     memory = translator.encode(source)
     before = shifted(target if forced else own_words(translator, memory, real))
-    logits = cast(translator.follow(before, real, memory))
-    words = target[real]
-    return WordLosses(F.cross_entropy(logits, words, reduction="none"), logits, words)
+    return Predictions(translator.follow(before, real, memory), target[real])
 
 
 class TranslatorLearner:
@@ -126,7 +116,8 @@ class TranslatorLearner:
         self.optimizer.zero_grad()
         forced = float(torch.rand(())) < self.run.teacher_forcing
         with self.autocast:
-            loss = word_losses(self.translator, self.train[batch], forced).nats.mean()
+            found = predictions(self.translator, self.train[batch], forced)
+            loss = mean_loss(found.features, self.translator.decoder.output, found.words)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.translator.parameters(), self.run.clip_norm)
         self.optimizer.step()
@@ -167,10 +158,11 @@ def evaluate(translator: Translator, sentences: Sentences) -> dict[str, float]:
     training = translator.training
     translator.eval()
     order = (sentences.target != PAD).sum(1).argsort(stable=True)
-    found = [word_losses(translator, sentences[rows], forced=False) for rows in order.split(EVALUATION_BATCH)]
+    found = [predictions(translator, sentences[rows], forced=False) for rows in order.split(EVALUATION_BATCH)]
+    losses = [word_losses(each.features, translator.decoder.output, each.words) for each in found]
     translator.train(training)
-    nats, right = torch.cat([each.nats for each in found]), torch.cat([each.right for each in found])
-    return {"loss": float(nats.double().mean()), "accuracy": float(right.double().mean())}
+    nats, right = (torch.cat(parts).double().mean() for parts in zip(*losses, strict=True))
+    return {"loss": float(nats), "accuracy": float(right)}
 
 
 def summary(translator: Translator, history: pd.DataFrame) -> dict[str, float | int | str]:
