@@ -102,8 +102,7 @@ def test_shares_on_the_aligned_words():
 
 def test_steps_to_a_level():
     history = pd.DataFrame({"step": [10, 20, 30], "valid_loss": [3.0, 1.0, 2.0]})
-    assert steps_to_level(history, 2.5) == 20
-    assert steps_to_level(history, 1.0) == 20
+    assert [steps_to_level(history, level) for level in (3.5, 3.0, 2.5, 1.0)] == [10, 10, 12.5, 20]
     assert steps_to_level(history, 0.9) == "not reached"
 
 
@@ -143,7 +142,7 @@ def test_a_translator_is_evaluated_on_the_test_sentences():
     assert found.listed["translation"].tolist() == texts[:20]
     assert found.listed["reference"].tolist() == pairs.targets[:20]
     assert found.metrics["bleu"] == text_scores(texts, pairs.targets)["bleu"]
-    assert found.metrics["steps_to_level"] == 20
+    assert found.metrics["steps_to_level"] == 17.5
     assert found.lengths["sentences"].sum() == found.metrics["test_sentences"] == 23
     for quarter in range(1, 5):
         assert found.metrics[f"bleu_quarter_{quarter}"] == found.lengths["bleu"][quarter - 1]

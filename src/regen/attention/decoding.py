@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -161,23 +161,27 @@ class _Beams:
 
 
 def translate(translator: Translator, source: Tensor, beam: int, max_length: int) -> Translations:
-    """Translate all of `source` (N, S), in batches of sentences of like lengths.
+    """Translate all of `source` (N, S): greedily, and with a beam of several by `widened`, too."""
+    narrow = _in_batches(source, lambda rows: greedy(translator, rows, max_length))
+    return narrow if beam == 1 else widened(translator, source, narrow, beam, max_length)
 
-    With a beam of several the better one of beam search's translation and the greedy one is taken, by their
-    scores, so that a wider search is never worse.
+
+def widened(
+    translator: Translator, source: Tensor, narrow: Translations, beam: int, max_length: int
+) -> Translations:
+    """Of greedy translations, `narrow`, and those of beam search the better ones, by their scores.
+
+    So a wider search is never worse.
     """
-    order = (source != PAD).sum(1).argsort(stable=True)
-    found = [_translate(translator, trimmed(source[rows]), beam, max_length) for rows in order.split(BATCH)]
-    return _joined(found)[order.argsort()]
-
-
-def _translate(translator: Translator, source: Tensor, beam: int, max_length: int) -> Translations:
-    narrow = greedy(translator, source, max_length)
-    if beam == 1:
-        return narrow
-    wide = beam_search(translator, source, beam, max_length)
+    wide = _in_batches(source, lambda rows: beam_search(translator, rows, beam, max_length))
     rows = torch.arange(len(source), device=source.device)
     return _joined([narrow, wide])[rows + len(rows) * (wide.scores > narrow.scores)]
+
+
+def _in_batches(source: Tensor, decode: Callable[[Tensor], Translations]) -> Translations:
+    """Decode all of `source` (N, S), in batches of sentences of like lengths."""
+    order = (source != PAD).sum(1).argsort(stable=True)
+    return _joined([decode(trimmed(source[rows])) for rows in order.split(BATCH)])[order.argsort()]
 
 
 def _joined(parts: Sequence[Translations]) -> Translations:

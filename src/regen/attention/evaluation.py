@@ -9,7 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from regen.artifacts import PAD, AttentionMap, Corpus, Metrics, Pairs, metric
-from regen.attention.decoding import Translations, sentence, translate
+from regen.attention.decoding import Translations, sentence, translate, widened
 from regen.attention.measures import (
     aligned_shares,
     by_length,
@@ -58,7 +58,7 @@ def evaluate_on(
         "test_loss": metric(held_out["loss"]),
         "token_accuracy": held_out["accuracy"],
         **text_scores(texts, pairs.targets),
-        **_beam_scores(corpus, translator, settings),
+        **_beam_scores(corpus, translator, settings, found),
         **{f"bleu_quarter_{quarter}": bleu for quarter, bleu in quarters},
         "steps_to_level": steps_to_level(history, settings.level),
         **_attention_scores(translator, pairs, found),
@@ -68,12 +68,14 @@ def evaluate_on(
     return Evaluation(metrics, lengths, listed, _maps(corpus, found, settings.shown))
 
 
-def _beam_scores(corpus: Corpus, translator: Translator, settings: Translation) -> dict[str, float]:
-    """BLEU and chrF of beam search; none with a beam of 1."""
+def _beam_scores(
+    corpus: Corpus, translator: Translator, settings: Translation, narrow: Translations
+) -> dict[str, float]:
+    """BLEU and chrF of beam search, beside the greedy translations `narrow`; none with a beam of 1."""
     if settings.beam == 1:
         return {}
     pairs, device = corpus.splits["test"], next(translator.parameters()).device
-    found = translate(translator, pairs.source.to(device), settings.beam, settings.max_length)
+    found = widened(translator, pairs.source.to(device), narrow, settings.beam, settings.max_length)
     scores = text_scores([sentence(words, corpus.target_words) for words in found.words], pairs.targets)
     return {f"beam_{name}": float(scores[name]) for name in ("bleu", "chrf")}
 

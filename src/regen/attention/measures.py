@@ -108,7 +108,17 @@ def followed(translator: Translator, pairs: Pairs) -> Tensor:
     return torch.cat(found)
 
 
-def steps_to_level(history: pd.DataFrame, level: float) -> int | str:
-    """Steps after which a seed's validation loss was first at or below `level`, or 'not reached'."""
-    reached = history.loc[history["valid_loss"] <= level, "step"]
-    return int(reached.iloc[0]) if len(reached) else "not reached"
+def steps_to_level(history: pd.DataFrame, level: float) -> float | str:
+    """Steps after which a seed's validation loss first falls to `level`, or 'not reached'.
+
+    Between two validations it is taken to fall evenly; before the first nothing is known of it.
+    """
+    steps, losses = (history[name].astype(float).tolist() for name in ("step", "valid_loss"))
+    reached = next((i for i, loss in enumerate(losses) if loss <= level), None)
+    if reached is None:
+        return "not reached"
+    if reached == 0:
+        return steps[0]
+    begin, end = reached - 1, reached
+    share = (losses[begin] - level) / (losses[begin] - losses[end])
+    return steps[begin] + share * (steps[end] - steps[begin])

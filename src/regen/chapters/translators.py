@@ -16,8 +16,8 @@ import pandas as pd
 
 from regen.artifacts import Metrics
 from regen.params import Params
+from regen.report.cells import cell, spread
 from regen.report.claims import NOT_SCORED
-from regen.report.markdown import cell, spread
 
 SURE = 2.0
 """Standard errors above which a difference counts."""
@@ -183,20 +183,21 @@ def speed(forced: Metrics, free: Metrics, first: int) -> Found:
 
     Where both are there at the first validation, after `first` steps, nothing is known.
     """
-    steps = [_steps(scores) for scores in (forced, free)]
-    told = "Steps to the level: {} with forcing 1 and {} with forcing 0.".format(
-        *(cell(scores["steps_to_level"]) for scores in (forced, free))
-    )
+    steps = [scores["steps_to_level"] for scores in (forced, free)]
+    known = [Estimate.of(scores, "steps_to_level") for scores in (forced, free) if _is_reached(scores)]
+    words = [each.text(0) for each in known] if len(known) == 2 else map(cell, steps)
+    told = "Steps to the level: {} with forcing 1 and {} with forcing 0.".format(*words)
     if steps == [first, first]:
         return Found(NOT_SCORED, f"{told} That is the first validation, before which nothing is known.")
-    if steps == [math.inf, math.inf]:
+    if not known:
         return Found(NOT_SCORED, told)
-    return Found("faster" if steps[0] < steps[1] else "slower" if steps[0] > steps[1] else "as fast", told)
+    if len(known) == 1:
+        return Found("faster" if _is_reached(forced) else "slower", told)
+    return Found((known[0] - known[1]).word("slower", "faster", "as fast"), told)
 
 
-def _steps(scores: Metrics) -> float:
-    steps = scores["steps_to_level"]
-    return math.inf if isinstance(steps, str) else steps
+def _is_reached(scores: Metrics) -> bool:
+    return not isinstance(scores["steps_to_level"], str)
 
 
 def always(forced: Metrics, half: Metrics) -> Found:
