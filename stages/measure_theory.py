@@ -1,8 +1,8 @@
-"""Measure what theory says of VAEs and GANs: closed forms, estimators of p(x), gradients, the value."""
+"""Measure what theory says: closed forms, estimators of p(x), gradients, determinants, the value."""
 
 from regen import artifacts, stage
 from regen.params import read_params
-from regen.theory import value
+from regen.theory import determinant, value
 from regen.theory.measure import measure, summary
 from regen.training.device import set_up
 
@@ -14,7 +14,7 @@ def measure_theory() -> None:
     tables = measure(params.theory, params.seed)
     for name, table in vars(tables).items():
         artifacts.write_csv(artifacts.theory_table_file(name), table)
-    found = {**summary(tables), **value.summary()}
+    found = {**summary(tables), **value.summary(), **determinant.summary(params.seed)}
     artifacts.write_metrics(artifacts.scores_file("theory", "summary"), found)
 
 

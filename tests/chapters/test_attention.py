@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import TRANSLATORS, edit, write
 from regen import artifacts
@@ -93,7 +92,7 @@ def score(run, **changes):
 
 def test_a_row_a_run(read):
     table = read().tables[0]
-    by_run = {row[0]: row[1:] for row in rows(table.text)}
+    by_run = {row[0]: row[1:] for row in table.rows}
     assert list(by_run) == list(TRANSLATORS)
     assert by_run["seq_attention"] == [
         *("dates", "additive", "0.5", "2", "3", "1.500", "0.625", "60.0 ± 1.7", "70.0", "0.250"),
@@ -126,7 +125,7 @@ def test_the_signatures_the_level_and_the_seeds_are_told(read):
 
 def test_translations_with_attention_stand_beside_those_without(read):
     table = read().tables[1]
-    shown = rows(table.text)
+    shown = table.rows
     assert shown[0] == ["source 0", "oui", "by seq_attention", "by seq_plain"]
     assert len(shown) == attention.LISTED
     assert table.data["source"].tolist() == SOURCES

@@ -1,6 +1,5 @@
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import write
 from regen import artifacts
@@ -28,7 +27,7 @@ def chapter(params):
 
 
 def test_a_row_a_stack(chapter):
-    found = rows(chapter.tables[0].text)
+    found = chapter.tables[0].rows
     assert found[1][:5] == ["post-norm", "3", "-0.210 ± 0.100", "1.50", "0.25"]
     assert found[1][5:] == ["1.062", "0.500", "0.500", "0.0417", "2.750", "some seeds"]
     assert [row[0] for row in found] == ["post-norm", "post-norm", "pre-norm", "pre-norm"]

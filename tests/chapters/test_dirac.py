@@ -1,6 +1,5 @@
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import write
 from regen import artifacts
@@ -38,9 +37,9 @@ FILES = {artifacts.verdicts_file(): VERDICTS}
 
 
 @pytest.fixture
-def chapter(params):
+def chapter():
     write(FILES)
-    return dirac.chapter(params, Claims((Claim("f", "src", "verdict", "diverges", "jsd-1"),)))
+    return dirac.chapter(Claims((Claim("f", "src", "verdict", "diverges", "jsd-1"),)))
 
 
 def test_verdicts_beside_the_reports_wording(chapter):
@@ -50,12 +49,11 @@ def test_verdicts_beside_the_reports_wording(chapter):
 
 
 def test_games_for_readers(chapter):
-    plain, averaged = rows(chapter.tables[0].text)
+    plain, averaged = chapter.tables[0].rows
     assert plain[:7] == ["jsd-1", "JSD", "diverges", "cycles", "1", "-0.0041", "0.747"]
     assert plain[8:11] == ["", "", ""]  # no average, nothing to say of it
     assert averaged[:7] == ["w1-9", "W1 + 0.01 GP, EMA 0.998", "", "diverges", "1", "1234", "not finite"]
     assert averaged[8:12] == ["converges slowly", "-0.00522", "0.0255", "unbounded"]
-    assert "2 games, 3 starts of each, 50 iterations" in chapter.section
 
 
 def test_metrics_of_games_are_those_of_the_average_where_there_is_one(chapter):

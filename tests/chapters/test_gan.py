@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import GAN, GANS, ON_THE_WAY, edit, gan_history, write
 from regen import artifacts
@@ -64,7 +63,7 @@ def test_what_keeps_the_critic_in_bounds(changes, words):
 
 def test_a_row_a_run_with_its_scores_beside_the_reports(chapter):
     assert chapter.tables[0].data["run"].tolist() == list(GANS)
-    first = rows(chapter.tables[0].text)[0]
+    first = chapter.tables[0].rows[0]
     assert first == [
         *("jsd_1", "JSD", "plain", "digits_color", "60", "2.00 ± 0.12", "3.48", "50.00", "124.47"),
         *("0.0500 ± 0.0010", "0.5", "0.25", "classifier, 1000 samples, 10 splits", "900000", "1256698"),
@@ -76,20 +75,18 @@ def test_a_run_without_a_score_of_its_end_has_its_last_on_the_way(chapter):
 
 
 def test_a_run_without_scores_says_so(chapter):
-    assert rows(chapter.tables[0].text)[3][5:13] == ["", "", "", "", "", "", "", "not scored"]
+    assert chapter.tables[0].rows[3][5:13] == ["", "", "", "", "", "", "", "not scored"]
 
 
 def test_of_several_seeds_the_deviation_is_shown(read, chapter):
     assert not [name for name in chapter.tables[0].data if name == "distance_deviation"]
-    assert "Several seeds" not in chapter.section
     edit(artifacts.scores_file("w1_2", "fidelity"), frechet_distance_deviation=1.5, precision_deviation=0.125)
     edit(artifacts.scores_file("w1_2", "training"), train_metric_deviation=0.5)
     several = read()
-    one, _, of_seeds, _ = rows(several.tables[0].text)
+    one, _, of_seeds, _ = several.tables[0].rows
     assert (one[7], of_seeds[7]) == ("50.00", "20.00 ± 1.50")
     assert of_seeds[10] == "0.5 ± 0.125"
     assert several.tables[0].data["distance_deviation"].dropna().tolist() == [1.5]
-    assert "**Several seeds:** `w1_2`." in several.section
 
 
 # ---- claims and metrics ----------------------------------------------------------------------------------
@@ -147,36 +144,10 @@ def test_metrics_are_those_of_training(chapter):
     }
 
 
-# ---- the page --------------------------------------------------------------------------------------------
-
-
 def test_without_scores(recorded):
-    text = gan.chapter(recorded, CLAIMS, Scores({}, dict.fromkeys(GANS, ON_THE_WAY["mlp"]))).section
-    assert "No run is scored on its way." in text
-    assert "overview.png" not in text
-    assert "the question stays open" in text
-
-
-def test_the_section_answers_which_metric_tells_more(chapter):
-    assert "0.60 under JSD and 1.00 under W1: here W1 tells more" in " ".join(chapter.section.split())
-
-
-def test_every_figure_is_shown_once(chapter):
-    section = chapter.section
-    assert section.count("figures/gan/overview.png") == 1
-    for name in GANS:
-        for figure in ("final.png", "samples.png", "samples.gif", "interpolation.gif", "losses.png"):
-            assert section.count(f"figures/{name}/{figure}") == 1
-    assert "figures/jsd_1/progress.png" in section
-    assert "figures/mlp/progress.png" not in section  # never scored on its way
-    assert section.count("<details>") == section.count("</details>") == len(GANS)
-
-
-def test_what_is_not_to_be_compared_with_the_report_is_told(chapter):
-    section = chapter.section
-    assert "**Not the report's data:** `jsd_1`: digits_color (the report: cifar10). Don't" in section
-    assert f"**Not the report's extractor:** `jsd_1`: classifier (the report: {INCEPTION}). Don't" in section
-    assert "**Too few images for a covariance of full rank:** jsd_1." in section
+    _, trends = gan.chapter(recorded, CLAIMS, Scores({}, dict.fromkeys(GANS, ON_THE_WAY["mlp"]))).tables
+    assert trends.rows == []
+    assert trends.empty == "No run is scored on its way."
 
 
 def test_the_table_tells_of_copies_of_the_data(params, read):

@@ -1,10 +1,9 @@
 import math
 
+import pandas as pd
 import pytest
-from report.cells import rows
 
-from chapters.made_up import MAPS, planar_scores, write
-from regen import artifacts
+from chapters.made_up import MAPS, planar_scores
 from regen.chapters import planar
 from regen.report.claims import Claim, Claims
 
@@ -21,7 +20,7 @@ def chapter(recorded):
 
 @pytest.fixture
 def flows(chapter):
-    return chapter.tables[0].data.set_index("run")
+    return pd.concat([table.data for table in chapter.tables[:2]]).set_index("run")
 
 
 def test_a_row_a_run_from_samples_first_then_target_and_depth(flows):
@@ -44,7 +43,7 @@ def test_means_and_deviations_by_hand(flows):
 
 
 def test_runs_for_readers(chapter):
-    samples, density = map(rows, chapter.tables[0].text.split("\n\n"))
+    samples, density = (table.rows for table in chapter.tables[:2])
     assert samples[0] == ["planar_arcs_2", "2", "3.500 ± 0.354", "4.500 ± 0.354", "3.5000", "2"]
     assert samples[1] == ["planar_arcs_8", "8", "3.125 ± 0.354", "4.125 ± 0.354", "", "2"]
     assert density[0] == ["density_arcs_2", "2", "0.500 ± 0.354", "2.500 ± 0.354", "0.500 ± 0.354", "2"]
@@ -52,13 +51,13 @@ def test_runs_for_readers(chapter):
 
 
 def test_one_seed_has_no_deviation():
-    table = planar.flows_table(planar_scores(2)[::2], CLAIMS)
-    assert table.data[[f"{name}_deviation" for name in planar.SCORES]].isna().all(axis=None)
-    assert rows(table.text)[0][:4] == ["planar_arcs_2", "2", "3.250", "4.250"]
+    flows = planar.flows_scores(planar_scores(2)[::2], CLAIMS)
+    assert flows[[f"{name}_deviation" for name in planar.SCORES]].isna().all(axis=None)
+    assert planar.flows_tables(flows)[0].rows[0][:4] == ["planar_arcs_2", "2", "3.250", "4.250"]
 
 
 def test_single_maps_for_readers():
-    small, two, one = rows(planar.maps_table(MAPS).text)
+    small, two, one = planar.maps_table(MAPS).rows
     assert small == ["0", "0.01", "0", "yes", "0.0123", "0.45", "unchanged"]
     assert two == ["10", "100", "0", "", "12.50", "0.43", "two groups"]
     assert one == ["50", "100", "10", "", "60", "0", "one group"]
@@ -87,13 +86,3 @@ def test_metrics(chapter):
     assert list(chapter.metrics) == RUNS
     assert chapter.metrics["planar_sine_8"] == {"loss": 3.125, "nll": 4.125}
     assert chapter.metrics["density_sine_8"] == {"kl_up_to_constant": 0.125, "effective_sample_share": 0.5}
-
-
-def test_the_settings_are_told_of(chapter, params):
-    said = " ".join(chapter.section.split())
-    assert "70 iterations; means over 2 seeds" in said
-    assert "The points are generated here, not the report's." in said
-    assert "the mean of the last 20 minibatch losses" in said
-    assert "sample size of 100 samples" in said
-    write({artifacts.planar_scores_file(k): planar_scores(k).assign(points="files") for k in (2, 8)})
-    assert "The points are the report's files." in " ".join(planar.chapter(params, CLAIMS).section.split())

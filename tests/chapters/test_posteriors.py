@@ -1,6 +1,5 @@
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import RUN, SEEDS
 from regen.chapters.posteriors import posterior_table, twins
@@ -23,7 +22,7 @@ def test_too_few_pairs_for_an_error(seeds, pairs, difference):
     planar = pd.DataFrame({"seed": seeds, "log_p": -94.5, "elbo": -99.0})
     table = posterior_table("one", SEEDS["same"], planar)
     assert table.data["standard_error"].isna().all()
-    assert rows(table.text)[0] == ["ELBO", "-101", "-99", difference, "", str(pairs)]
+    assert table.rows[0] == ["ELBO", "-101", "-99", difference, "", str(pairs)]
 
 
 def test_twins_of_params(params):

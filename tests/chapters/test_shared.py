@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from regen.chapters.shared import over_seeds, seeds_note
+from regen.chapters.shared import over_seeds
 
 
 def test_means_over_seeds_by_step():
@@ -27,9 +27,3 @@ def test_means_over_seeds_by_step():
 def test_without_seeds_nothing_changes():
     table = pd.DataFrame({"step": [20, 40], "metric": [1.0, "not finite"]})
     assert over_seeds(table, "step") is table
-
-
-def test_a_note_names_the_runs_of_several_seeds():
-    several = {"a": {"x": 1.0, "x_deviation": 0.1}, "b": {"x": 1.0}, "c": {"seeds": 3, "x_deviation": 0.1}}
-    assert seeds_note(several).strip().startswith("**Several seeds:** `a`, `c` (3).")
-    assert seeds_note({"b": {"x": 1.0}}) == ""

@@ -1,6 +1,5 @@
 import pandas as pd
 import pytest
-from report.cells import rows
 
 from chapters.made_up import write
 from regen import artifacts
@@ -32,9 +31,11 @@ DIMENSIONS = pd.DataFrame(
     for estimator, plain in (("plain Monte Carlo", 5), ("importance sampling", 0))
     for latent in (1, 2)
 )
+ENDS = {"first": 0.125, "last": 0.25}
 SUMMARY = {
     "monte_carlo_slope": 1.25,
     "monte_carlo_growth": 2.25,
+    **{f"monte_carlo_log_error_{x}_{end}": e for x in ("grows", "fixed") for end, e in ENDS.items()},
     "importance_slope": 3.25,
     "importance_growth": 4.25,
     "kl_zero": 0.0,
@@ -66,7 +67,7 @@ def chapter():
 
 
 def test_divergences_for_readers():
-    assert rows(theory.kl_markdown(KL)) == [
+    assert theory.kl_table(KL).rows == [
         ["N(0, 1), N(0, 1)", "0", "0", "0", "0.1"],
         ["N(0, 1), N(10, 1)", "50", "50", "50.01", "0.1"],
     ]
@@ -75,21 +76,25 @@ def test_divergences_for_readers():
 def test_both_estimators_stand_in_a_row():
     """First where x does not grow with z, then where it does; the made-up plain error is 5 more."""
     fixed = [["1", "2", "5.10", "105", "0.1", "100"], ["2", "4", "5.20", "205", "0.2", "200"]]
-    assert rows(theory.dimension_markdown(DIMENSIONS)) == [*fixed, *fixed]
+    assert theory.dimensions_table(DIMENSIONS).rows == [*fixed, *fixed]
 
 
-def test_the_section_has_the_measured_figures(chapter):
-    text = " ".join(chapter.section.split())
-    assert "the relative error falls like L^1.25" in text
-    assert "multiply by 2.25 with each dimension of z" in text
-    assert "a little off, by 4.25." in text
-    assert "on binary images: not finite; as it is meant: -543.25 nats" in text
-    assert "gradient's is 3.5, the largest 77." in text
-    assert "at the least -1.38629 nats" in text
-    assert "where the means are 0.000 apart, and at least -1.25000 on the rest" in text
-    assert "the non-saturating loss is 99 times as steep" in text
+def test_figures_on_their_own_have_the_digits_that_tell_something(chapter):
+    found = dict(chapter.tables[0].rows)
+    assert list(found) == list(SUMMARY)
+    assert [found[name] for name in ("monte_carlo_growth", "gan_value", "gan_value_shift")] == [
+        *("2.25", "-1.38629", "0.000"),
+    ]
+    assert found["bernoulli_as_printed"] == "not finite"
+
+
+@pytest.mark.parametrize(
+    "better", ["monte_carlo_log_error_grows_last", "monte_carlo_log_error_fixed_last", "monte_carlo_growth"]
+)
+def test_sampling_from_the_prior_gets_worse_if_all_measures_say_so(better):
+    assert theory.from_the_prior({**SUMMARY, better: 0.0625}) == "does not get worse"
 
 
 def test_claims_may_ask_for_all_of_it_and_metrics_follow_the_rates(chapter):
-    assert chapter.facts["theory"].metrics == SUMMARY
+    assert chapter.facts["theory"].metrics == {**SUMMARY, "from_the_prior": "gets worse"}
     assert chapter.metrics == {"theory": {name: SUMMARY[name] for name in theory.FOLLOWED}}

@@ -23,6 +23,7 @@ from regen.artifacts.files import (
     read_metrics,
     rounded,
     write_csv,
+    write_json,
     write_metrics,
     write_text,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "write_corpus",
     "write_csv",
     "write_dataset",
+    "write_json",
     "write_maps",
     "write_metrics",
     "write_snapshots",

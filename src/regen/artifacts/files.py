@@ -152,13 +152,20 @@ def over_seeds(metrics: Sequence[Metrics]) -> dict[str, float | int | str]:
 
 def write_metrics(path: Path, metrics: Metrics | Mapping[str, Metrics]) -> None:
     """Publish metrics as JSON, rounded; ValueError if one is NaN or infinite (see `metric`)."""
-    write_text(path, json.dumps(_rounded_all(metrics), indent=2, allow_nan=False) + "\n")
+    write_json(path, metrics)
 
 
-def _rounded_all(metrics: Any) -> Any:
-    if isinstance(metrics, Mapping):
-        return {name: _rounded_all(value) for name, value in metrics.items()}
-    return rounded(metrics)
+def write_json(path: Path, content: Any) -> None:
+    """Publish mappings and lists as JSON, their numbers rounded; ValueError if one is NaN or infinite."""
+    write_text(path, json.dumps(_rounded_all(content), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _rounded_all(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {name: _rounded_all(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_rounded_all(value) for value in content]
+    return rounded(content)
 
 
 def read_metrics(path: Path) -> dict[str, float | int | str]:

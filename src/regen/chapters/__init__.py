@@ -18,7 +18,7 @@ def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
         gan.chapter(params, claims, scored),
         scores.chapter(params, scored),
         theory.chapter(),
-        attention.chapter(params, claims),
+        attention.chapter(params),
         depth.chapter(params),
-        dirac.chapter(params, claims),
+        dirac.chapter(claims),
     ]

@@ -8,11 +8,11 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.shared import read_each, seeds_note
-from regen.chapters.translators import Found, findings, twin
+from regen.chapters.shared import read_each
+from regen.chapters.translators import findings, twin
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
-from regen.report.claims import Claims, Facts
+from regen.report.claims import Facts
 from regen.report.columns import Column, frame, hidden
 
 COLUMNS = (
@@ -38,53 +38,8 @@ LISTED = 6
 """Sentences on the page whose translations are shown; the CSV file has all that were kept."""
 TRANSLATIONS = (*map(Column, ("run", "source", "reference", "with_attention", "without_attention")),)
 
-SECTION = """\
-## Translation with attention
 
-Recurrent networks (GRU) that translate English into French, with additive attention (Bahdanau et al., 2015)
-or with the encoder's last state alone.
-
-{table}
-
-All scores are of the test sentences, decoded greedily{beam}. Loss and right words: step by step against the
-true translation, after the decoder's own words. BLEU and chrF: by sacrebleu, `{bleu}` and `{chrf}`, of
-lower-case words. Exact: share of translations that equal the reference. Steps to the level: until the
-validation loss, taken after each epoch, is at most {level:g}. The rest are shares of the attention: at most
-one word from the straight line between the first and the last words of both sentences (beside it, what
-attention spread evenly would have there){aligned}.{note}
-
-![Validation loss of the translators](figures/attention/learning_curves.png)
-
-![BLEU by the length of the source](figures/attention/bleu_by_length.png)
-
-The first test sentences, translated by the first seed:
-
-{translations}
-
-### What the report says of attention and of teacher forcing
-
-{findings}
-
-{figures}
-"""
-BEAM = ", or with a beam of {} where said"
-ALIGNED = """, and on the word that a
-French word translates, which is known of these data, where words swap and elsewhere"""
-FINDINGS = """\
-The report has no attention maps and no figures of its own. What it says is judged on `{run}`, trained on
-`{data}`, and on the runs that differ from it in one setting. A difference counts if it is above two standard
-errors over the seeds.
-"""
-DETAILS = """\
-<details>
-<summary><code>{run}</code>: {shown}</summary>
-
-{images}
-
-</details>"""
-
-
-def chapter(params: Params, claims: Claims) -> Chapter:
+def chapter(params: Params) -> Chapter:
     """Translators of `params`; InputError names a record that is absent."""
     runs = params.attention
     training, tested = read_each(runs, "training"), read_each(runs, "translation")
@@ -94,7 +49,6 @@ def chapter(params: Params, claims: Claims) -> Chapter:
     found = {name: findings(name, params, scores, lengths, curves[name]) for name in runs}
     table, translations = runs_table(params, scores), translations_table(params)
     return Chapter(
-        section=_section(params, scores, table, translations, _told(params, claims, found)),
         tables=[table, translations],
         facts={
             name: Facts(
@@ -119,7 +73,7 @@ def runs_table(params: Params, scores: Mapping[str, Metrics]) -> Table:
         }
         rows.append({"seeds": 1, **scores[name], "run": name, **settings})
     data = frame(rows, COLUMNS)
-    return Table.of("attention", data, [column for column in COLUMNS if data[column.key].notna().any()])
+    return Table("attention", data, [column for column in COLUMNS if data[column.key].notna().any()])
 
 
 def translations_table(params: Params) -> Table:
@@ -137,55 +91,4 @@ def translations_table(params: Params) -> Table:
     data = pd.concat(parts)[names] if parts else pd.DataFrame(columns=names)
     shown = data.groupby("run", sort=False).head(LISTED).fillna("")
     shown_columns = TRANSLATIONS if len(parts) > 1 else TRANSLATIONS[1:]
-    return Table.of(
-        "translations", data, shown_columns, shown, empty="No two runs differ in attention alone."
-    )
-
-
-# ---- the page --------------------------------------------------------------------------------------------
-
-
-def _section(
-    params: Params, scores: Mapping[str, Metrics], table: Table, translations: Table, told: str
-) -> str:
-    return SECTION.format(
-        table=table.text,
-        bleu=_signatures(scores, "bleu"),
-        chrf=_signatures(scores, "chrf"),
-        beam=BEAM.format(params.translation.beam) if table.data["beam_bleu"].notna().any() else "",
-        aligned=ALIGNED if table.data["aligned_share"].notna().any() else "",
-        level=params.translation.level,
-        note=seeds_note(scores),
-        translations=translations.text,
-        findings=told,
-        figures="\n\n".join(
-            _details(name, run.attention != "none") for name, run in params.attention.items()
-        ),
-    )
-
-
-def _signatures(scores: Mapping[str, Metrics], kind: str) -> str:
-    return ", ".join(dict.fromkeys(str(found[f"{kind}_signature"]) for found in scores.values()))
-
-
-def _told(params: Params, claims: Claims, found: Mapping[str, Mapping[str, Found]]) -> str:
-    """What is found of those runs of which the report claims something, against what it claims."""
-    parts = []
-    for name, each in found.items():
-        said = {key: claims.expected(name, key) for key in each}
-        lines = [f"- {one.told} {one.against(said[key])}" for key, one in each.items() if said[key]]
-        if lines:
-            intro = FINDINGS.format(run=name, data=params.attention[name].data)
-            parts.append("\n".join([intro, *lines]))
-    return "\n\n".join(parts) or "The report says nothing of these runs."
-
-
-def _details(run: str, attends: bool) -> str:
-    shown = ["attention", "learning_curves"] if attends else ["learning_curves"]
-    return DETAILS.format(
-        run=run,
-        shown=" and ".join(
-            "attention on test sentences" if each == "attention" else "curves" for each in shown
-        ),
-        images="\n".join(f"![{run}: {name}](figures/{run}/{name}.png)" for name in shown),
-    )
+    return Table("translations", data, shown_columns, shown, empty="No two runs differ in attention alone.")

@@ -6,10 +6,10 @@ import pandas as pd
 
 from regen import artifacts
 from regen.params import Params
+from regen.report.cells import cell, spread
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Facts
 from regen.report.columns import Column, hidden
-from regen.report.markdown import cell, spread
 
 COLUMNS = (
     Column("norm", "normalised"),
@@ -34,51 +34,14 @@ REPORT = {"post": True, "pre": False}
 """Whether gradients shrink, as the report has it."""
 AGREES = {True: "agrees", False: "disagrees"}
 
-SECTION = """\
-## Deep stacks of self-attention
-
-Blocks of self-attention A alone, without feed-forward layers: {heads} heads, d = {width}, sequences of
-{length} words. Layer normalisation LN comes after each block, x = LN(x + A(x)), or before it,
-x = x + A(LN(x)), the two that Xiong et al. (2020) compare. Means over {seeds} initialisations, before any
-training; the last two columns are after {steps} steps of Adam on copying the words of a sequence, without
-warm-up.
-
-{table}
-
-The gradient is the norm of d loss / d x_l at layer l. Slope: that of its logarithm on the way from the output
-back to the input; below 0, it shrinks. A block's gain is the gradient at x_l over that at x_(l+1), its
-LayerNorm's the part that LN alone has in it. λ is the spectral norm of LN's Jacobian, the inverse of the
-standard deviation that LN divides by. Words apart: the part of the last state that differs between the words
-of a sequence, at most 1. A stack trains if its last loss is below half of log {words}, the loss of guessing.
-
-![Norm of the gradient over the layers](figures/depth/gradients.png)
-
-![Loss of copying over the steps](figures/depth/losses.png)
-
-**The report's argument**, on paper: on the way back through a post-norm stack, each block multiplies the
-gradient by LN's λ < 1, so that it vanishes in a deep one; a pre-norm stack hands it back whole. Measured with
-{depth} blocks:
-
-{measured}
-
-{trained}
-"""
-
 
 def chapter(params: Params) -> Chapter:
     """Deep stacks of `params`; InputError names a table that is absent."""
     stacks = artifacts.read_csv(artifacts.depth_table_file("stacks"))
     settings = params.depth
-    table = Table.of("depth", stacks, COLUMNS, shown=stacks.assign(norm=stacks["norm"].map(NORMS)))
+    table = Table("depth", stacks, COLUMNS, shown=stacks.assign(norm=stacks["norm"].map(NORMS)))
     deepest = {row["norm"]: row for _, row in stacks[stacks["depth"] == stacks["depth"].max()].iterrows()}
     return Chapter(
-        section=SECTION.format(
-            **settings.model_dump(include={"heads", "length", "width", "seeds", "steps", "words"}),
-            table=table.text,
-            depth=f"{stacks['depth'].max():g}",
-            measured="\n".join(measured(row) for row in deepest.values()),
-            trained=trained(stacks),
-        ),
         tables=[table],
         facts={"depth": Facts({"depth": max(settings.depths)}, {"gradients": verdict(deepest)})},
         metrics={"depth": {f"{norm}_{key}": row[key] for norm, row in deepest.items() for key in FOLLOWED}},

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from regen import artifacts
-from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Claims
 from regen.report.columns import Column
@@ -28,39 +27,12 @@ COLUMNS = (
     Column("theory"),
 )
 
-SECTION = """\
-## The Dirac GAN
 
-A point against a linear critic: {games} games, {starts} starts of each, {iterations} iterations. Runs with an
-average (EMA) are judged twice: by the players and by the average of theta, which the report looked at.
-'Cycles' is a bounded orbit that neither closes in nor grows, which the report calls 'diverges' or 'fails to
-converge'. The spectral radius is that of one iteration, linearised at the equilibrium: below 1 the game
-converges from nearby, above 1 it cannot.
-
-![All Dirac games: distance to the equilibrium over the iterations](figures/dirac/overview.png)
-
-{table}
-
-<details><summary>The trajectory of each game</summary>
-
-{figures}
-
-</details>
-"""
-
-
-def chapter(params: Params, claims: Claims) -> Chapter:
+def chapter(claims: Claims) -> Chapter:
     """Games of `params`; InputError where their verdicts are absent."""
     verdicts = artifacts.read_csv(artifacts.verdicts_file())
     table = games(verdicts, claims)
     return Chapter(
-        section=SECTION.format(
-            starts=params.dirac.seeds,
-            games=len(verdicts),
-            iterations=params.dirac.iterations,
-            table=table.text,
-            figures=_figures(list(verdicts["name"])),
-        ),
         tables=[table],
         metrics={"dirac": {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}},
     )
@@ -70,18 +42,13 @@ def games(verdicts: pd.DataFrame, claims: Claims) -> Table:
     """Verdicts with the report's wording beside each: for the averaged runs, of the average."""
     data = verdicts.copy()
     data.insert(1, "report", [claims.expected(name, "verdict") for name in data["name"]])
-    return Table.of("dirac", data, COLUMNS, shown=data.assign(game=data.apply(_game, axis=1)))
+    return Table("dirac", data, COLUMNS, shown=data.assign(game=data.apply(_game, axis=1)))
 
 
 def _game(row: pd.Series) -> str:
     penalty = "" if row["penalty"] == "none" else f" + {row['coefficient']:g} {row['penalty'].upper()}"
     average = "" if pd.isna(row["ema"]) else f", EMA {row['ema']:g}"
     return f"{row['metric'].upper()}{penalty}{average}"
-
-
-def _figures(names: list[str], columns: int = 2) -> str:
-    cells = [f'<img src="figures/dirac/{name}.png" alt="{name}" width="400">' for name in names]
-    return "\n".join(" ".join(cells[i : i + columns]) + "<br>" for i in range(0, len(cells), columns))
 
 
 def _metrics(row: pd.Series[Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pandas as pd
 from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
-from regen.chapters.shared import over_seeds, read_each, seeds_note, unlike_note
-from regen.chapters.trends import LOSSES, UNSEEN, courses, strengths, tells_more, trends_table
+from regen.chapters.shared import over_seeds, read_each
+from regen.chapters.trends import LOSSES, UNSEEN, courses, tells_more, trends_table
 from regen.params import Params
 from regen.params.gan import GanRun
 from regen.report.chapter import Chapter, Table
@@ -32,44 +32,9 @@ COLUMNS = (
     *hidden("extractor", "samples", "splits", "rank_deficient", "report_data", "report_extractor"),
     *hidden("critic_parameters"),
 )
-FIGURES = ("final.png", "samples.png", "samples.gif", "interpolation.png", "interpolation.gif", "losses.png")
 FOLLOWED = ("generator_parameters", "train_metric", "train_critic_loss", "train_generator_loss")
 CLOSE = 0.1
 """Of the mean train loss: how far, on average over the epochs, the valid loss of it may be."""
-
-SECTION = """\
-## Generative adversarial networks
-
-{table}
-
-IS: Inception Score, mean over the splits (± standard deviation). R1 c: the penalty c E|dC/dx|^2 at real
-images.{note}
-
-{overview}
-
-{final}
-
-### Which metric tells more?
-
-Spearman's rank correlations over the scores on the way; 'metric' is the critic's estimate, its mean since the
-score before. {answer}
-
-{trends}
-
-{figures}
-"""
-OVERVIEW = """\
-![The critic's metric and the Frechet distance over the steps](figures/gan/overview.png)
-
-The critic's metric (blue, left; faint: as trained, points: means since the score before) and the Frechet
-distance (orange, right). What comes before a tenth of the steps may lie outside, as may single steps."""
-DETAILS = """\
-<details>
-<summary><code>{run}</code>: samples on the way, interpolation, losses{scores}</summary>
-
-{images}
-
-</details>"""
 
 
 def constraint(run: GanRun) -> str:
@@ -86,7 +51,6 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
     table, trends = runs_table(params, training, claims, scores), trends_table(params, scores)
     histories = {run: artifacts.read_csv(artifacts.gan_history_file(run)) for run in params.gan}
     return Chapter(
-        section=_section(params, scores, table, trends, seeds_note(training)),
         tables=[table, trends],
         facts=runs_facts(params, training, histories, trends.data),
         metrics={name: {key: found[key] for key in FOLLOWED} for name, found in training.items()},
@@ -115,7 +79,7 @@ def runs_table(params: Params, training: Mapping[str, Metrics], claims: Claims, 
             }
         )
     data = frame(rows, COLUMNS)
-    return Table.of("gan", data, named(COLUMNS, data))
+    return Table("gan", data, named(COLUMNS, data))
 
 
 def _given(claims: Claims, run: str) -> Mapping[str, Any]:
@@ -165,50 +129,3 @@ def players(history: pd.DataFrame) -> str:
         if not (valid - train).abs().mean(skipna=False) <= CLOSE * train.abs().mean():  # a gap is apart
             return "apart"
     return "close"
-
-
-# ---- the page --------------------------------------------------------------------------------------------
-
-
-def _section(params: Params, scores: Scores, table: Table, trends: Table, seeds: str) -> str:
-    is_scored = {name: len(scores.on_the_way[name]) > 0 for name in params.gan}
-    compared = any(run.loss in ("jsd", "w1") and is_scored[name] for name, run in params.gan.items())
-    return SECTION.format(
-        table=table.text,
-        note="".join([seeds, *_notes(table.data)]),
-        overview=OVERVIEW if compared else "",
-        final="\n".join(_image(run, "final.png", "32%") for run in params.gan),
-        answer=_answer(trends.data),
-        trends=trends.text,
-        figures="\n\n".join(_details(*each) for each in is_scored.items()),
-    )
-
-
-def _answer(trends: pd.DataFrame) -> str:
-    found = strengths(trends)
-    if len(found) < 2:
-        return "Without scores on the way of runs of both JSD and W1, the question stays open."
-    sizes = " and ".join(f"{size:.2f} under {loss}" for loss, size in sorted(found.items()))
-    return f"The mean size of that of metric and distance is {sizes}: here {tells_more(trends)} tells more."
-
-
-def _image(run: str, name: str, width: str) -> str:
-    return f'<img src="figures/{run}/{name}" width="{width}" alt="{run}: {name.partition(".")[0]}">'
-
-
-def _details(run: str, is_scored: bool) -> str:
-    shown = [*FIGURES[1:], *(["progress.png"] if is_scored else [])]
-    images = [
-        _image(run, name, "360") if name.endswith(".gif") else f"![{run}: {name}](figures/{run}/{name})"
-        for name in shown
-    ]
-    return DETAILS.format(run=run, images="\n".join(images), scores=", scores" if is_scored else "")
-
-
-def _notes(table: pd.DataFrame) -> list[str]:
-    """Paragraphs on ways in which figures are not to be compared with the report's."""
-    notes = [unlike_note(table, "data"), unlike_note(table, "extractor")]
-    deficient = table[table["rank_deficient"] == "yes"]["run"]
-    if len(deficient):
-        notes.append(f"\n\n**Too few images for a covariance of full rank:** {', '.join(deficient)}.")
-    return notes

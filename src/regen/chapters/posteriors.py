@@ -17,15 +17,6 @@ COLUMNS = (
     Column("standard_error", "s.e."),
     Column("pairs", "pairs of seeds"),
 )
-SECTION = """\
-### {planar}: a planar posterior against {gaussian}'s Gaussian
-
-{table}
-
-The bound is the mean of the K log-weights; the gap is log p(x) - ELBO. Differences are of runs with the same
-seed, s.e. the standard error of their mean.
-
-"""
 
 
 def twins(params: Params) -> list[tuple[str, str]]:
@@ -65,9 +56,4 @@ def posterior_table(name: str, gaussian: pd.DataFrame, planar: pd.DataFrame) -> 
                 "pairs": len(difference),
             }
         )
-    return Table.of(f"posterior_{name}", pd.DataFrame(rows), COLUMNS)
-
-
-def posterior_section(gaussian: str, planar: str, table: Table) -> str:
-    """Part of the page on two runs: without planar maps, with."""
-    return SECTION.format(gaussian=gaussian, planar=planar, table=table.text)
+    return Table(f"posterior_{name}", pd.DataFrame(rows), COLUMNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.shared import images, over_seeds, read_each, seeds_note
+from regen.chapters.shared import over_seeds, read_each
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Claims, Facts
@@ -28,18 +28,6 @@ COLUMNS = (
     Column("report_data", "(report's data)"),
 )
 FOLLOWED = (*(f"{split}_bits_per_dimension" for split in artifacts.SPLITS), "reconstruction_error")
-FIGURES = ("learning_curves", "samples", "interpolations", "reconstructions")
-
-SECTION = """\
-## RealNVP
-
-{table}
-
-Bits per dimension of dequantised pixels, an upper bound; at temperature 1 the samples are those of the \
-model.{note}
-
-{figures}
-"""
 
 
 def chapter(params: Params, claims: Claims) -> Chapter:
@@ -47,11 +35,6 @@ def chapter(params: Params, claims: Claims) -> Chapter:
     training = read_each(params.realnvp, "training")
     table = runs_table(params, training, claims)
     return Chapter(
-        section=SECTION.format(
-            table=table.text,
-            note=seeds_note(training),
-            figures="\n\n".join(images(name, FIGURES) for name in params.realnvp),
-        ),
         tables=[table],
         facts={
             name: Facts(
@@ -75,7 +58,7 @@ def runs_table(params: Params, training: dict[str, Metrics], claims: Claims) -> 
         }
         for name, run in params.realnvp.items()
     ]
-    return Table.of("realnvp", frame(rows, COLUMNS), COLUMNS)
+    return Table("realnvp", frame(rows, COLUMNS), COLUMNS)
 
 
 def progress(run: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import Metrics
-from regen.chapters.shared import over_seeds, read_each, seeds_note
+from regen.chapters.shared import over_seeds, read_each
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts
@@ -41,17 +41,6 @@ COLUMNS = (
     *BESIDE,
 )
 FAMILIES = {"vae": "VAE", "realnvp": "flow", "gan": "GAN"}
-
-SECTION = """\
-## Scores of generated images
-
-{table}
-
-IS: Inception Score, mean over the splits (± standard deviation), higher is better. Frechet and kernel
-distance to the test images: lower is better. They are FID and KID where an Inception network gives the
-features, and not to be compared with those where the classifier does. Precision: the share of samples that
-look like test images; recall: the share of test images that look like samples.{note}
-"""
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,6 @@ def chapter(params: Params, scores: Scores) -> Chapter:
     """Scores of all families; what claims ask for and has no score is 'not scored'."""
     table = scores_table(params, scores)
     return Chapter(
-        section=SECTION.format(table=table.text, note=seeds_note(scores.final)),
         tables=[table],
         facts={run: scores_facts(scores.of(run) or {}) for run in _families(params)},
         metrics={
@@ -125,7 +113,7 @@ def scores_table(params: Params, scores: Scores) -> Table:
         for run, found in scores.final.items()
     ]
     data = frame(rows, COLUMNS)
-    return Table.of("scores", data, named(COLUMNS, data), empty="No run is scored.")
+    return Table("scores", data, named(COLUMNS, data), empty="No run is scored.")
 
 
 def _families(params: Params) -> dict[str, str]:

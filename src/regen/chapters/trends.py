@@ -53,7 +53,7 @@ def trends_table(params: Params, scores: Scores) -> Table:
                     "metric_and_distance": rank_correlation(metric, distance),
                 }
             )
-    return Table.of("trends", frame(rows, COLUMNS), COLUMNS, empty="No run is scored on its way.")
+    return Table("trends", frame(rows, COLUMNS), COLUMNS, empty="No run is scored on its way.")
 
 
 def strengths(trends: pd.DataFrame) -> dict[str, float]:

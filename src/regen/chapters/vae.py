@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import pandas as pd
 from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters import curves
-from regen.chapters.posteriors import posterior_section, posterior_table, twins
+from regen.chapters.posteriors import posterior_table, twins
 from regen.chapters.scores import Scores
-from regen.chapters.shared import images, over_seeds, unlike_note
-from regen.data.catalog import DATASETS
+from regen.chapters.shared import over_seeds
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
@@ -47,7 +46,6 @@ CODES = (
     Column("gap_standard_error", "s.e."),
 )
 TABLES = {"vae": RUNS, "codes": CODES}
-FIGURES = ("learning_curves", "samples", "reconstructions", "manifold", "codes", "interpolation")
 FOLLOWED = (
     *("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
     *("test_negative_elbo", "active_units", "collapsed", "largest_step"),
@@ -55,27 +53,6 @@ FOLLOWED = (
 )
 PLATEAU_EPOCH, PROGRESS_EPOCH = 30, 10
 """After which the reports' validation loss is flat, and their samples show digits."""
-
-SECTION = """\
-## Variational autoencoders
-
-{table}
-
-Nats an image, means over the seeds (± standard deviation); ESS: effective sample size of the K importance
-weights; s.e.: standard error over the test images.{note}
-
-What the codes of the test images tell: a dimension of z is active where its code varies over the images
-(variance above 0.01), and the posterior has collapsed where not one is. The squared error is that of the
-reconstruction from the posterior's centre, of intensities between 0 and 1; misread is the share of the images
-whose reconstruction the data's classifier takes for another class than the image. The largest step is that of
-10 points on the line from the code of a 2 to that of an 8: the largest distance between neighbouring images
-over the mean one (1: even, 9: one jump), the median of the first 100 pairs. The ELBO must not exceed
-log p(x): the two are estimated from independent samples, and hold so {bound}.
-
-{codes}
-
-{posteriors}{figures}
-"""
 
 
 @dataclass(frozen=True)
@@ -90,8 +67,6 @@ class Run:
     """A row a seed and epoch."""
     seeds: pd.DataFrame
     """Log p and ELBO of the test images, a row a seed."""
-    figures: Collection[str]
-    """Figures that there are, which depend on latent space and labels."""
 
 
 Runs = Mapping[str, Run]
@@ -106,7 +81,6 @@ def read_runs(params: Params, scores: Scores) -> Runs:
             images=scores.final.get(name, {}),
             history=artifacts.read_csv(artifacts.history_file(name)),
             seeds=artifacts.read_csv(artifacts.seeds_file(name)),
-            figures={path.stem for path in artifacts.figures_dir(name).glob("*.png")},
         )
         for name in params.vae
     }
@@ -116,13 +90,12 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
     """VAEs of `params`, with pairs of their posteriors; InputError names a record that is absent."""
     runs = read_runs(params, scores)
     rows = [_row(name, run, params, claims) for name, run in runs.items()]
-    table, codes = (Table.of(name, frame(rows, columns), columns) for name, columns in TABLES.items())
+    table, codes = (Table(name, frame(rows, columns), columns) for name, columns in TABLES.items())
     pairs = {
         (plain, planar): posterior_table(planar, runs[plain].seeds, runs[planar].seeds)
         for plain, planar in twins(params)
     }
     return Chapter(
-        section=_section(params, runs, table, codes, pairs),
         tables=[table, codes, *pairs.values()],
         facts={
             "vae": Facts({}, {"bound": bound_holds(runs)}),
@@ -159,32 +132,6 @@ def bound_holds(runs: Runs) -> str:
     if not scored:
         return "on no run: none has a log p(x)"
     return f"not on {', '.join(broken)}" if broken else "on every run"
-
-
-def _notes(params: Params, table: pd.DataFrame) -> list[str]:
-    notes = []
-    if grey := [f"`{name}`" for name, run in params.vae.items() if not run.sees_binary]:
-        notes.append(
-            f"\n\n**Intensities, not bits:** {', '.join(grey)}. A Bernoulli likelihood is not one of bytes: "
-            "the bound tells such runs apart, and no log p(x) is given."
-        )
-    if untested := [f"`{name}`" for name, run in params.vae.items() if not DATASETS[run.data].sizes[1]]:
-        notes.append(f"\n\n**Validated on the test images,** for want of others: {', '.join(untested)}.")
-    return [*notes, unlike_note(table, "data", " on ")]
-
-
-def _section(
-    params: Params, runs: Runs, table: Table, codes: Table, pairs: Mapping[tuple[str, str], Table]
-) -> str:
-    figures = {name: images(name, (each for each in FIGURES if each in runs[name].figures)) for name in runs}
-    return SECTION.format(
-        table=table.text,
-        note="".join(_notes(params, table.data)),
-        codes=codes.text,
-        bound=bound_holds(runs),
-        posteriors="".join(posterior_section(*pair, each) for pair, each in pairs.items()),
-        figures="\n\n".join(f"### {name}\n\n{shown}" for name, shown in figures.items()),
-    )
 
 
 def run_facts(run: Run, data: str) -> Facts:

@@ -11,13 +11,9 @@ import pandas as pd
 from regen.report.columns import Column
 
 
-def markdown(data: pd.DataFrame, columns: Sequence[Column]) -> str:
-    """Markdown table of those `columns` that are not hidden."""
-    shown = [column for column in columns if not column.hidden]
-    rows = [[_text(row, column) for column in shown] for row in data.to_dict("records")]
-    table = pd.DataFrame(rows, columns=[column.key for column in shown], dtype=object)
-    titles = [column.title for column in shown]
-    return str(table.to_markdown(index=False, headers=titles, disable_numparse=True))
+def texts(data: pd.DataFrame, columns: Sequence[Column]) -> list[list[str]]:
+    """Cells of `columns` for readers, row by row."""
+    return [[_text(row, column) for column in columns] for row in data.to_dict("records")]
 
 
 def _text(row: Mapping[Any, Any], column: Column) -> str:
@@ -46,7 +42,7 @@ def cell(value: object) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).replace("|", r"\|")  # which would end the cell
+        return str(value)
     if isinstance(value, int):
         return str(value)  # a count, as exact as it is
     if math.isinf(value):

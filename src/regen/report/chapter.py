@@ -1,4 +1,4 @@
-"""What a family adds to the report: a `Chapter`, with tables, facts for claims, metrics, and its own words.
+"""What a family adds to the report: a `Chapter`, with tables, facts for claims, and metrics.
 
 The stage hands the chapters in; nothing here knows one from another.
 """
@@ -8,52 +8,68 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 
 from regen import artifacts
+from regen.report.cells import texts
 from regen.report.claims import Facts
 from regen.report.columns import Better, Column
-from regen.report.markdown import markdown
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table in two forms: `data` goes to the CSV file, `text` is Markdown for the page."""
+    """A table in two forms: `data` goes to the CSV file, what readers see of it to a JSON file beside it."""
 
     name: str
     data: pd.DataFrame
     columns: Sequence[Column]
-    text: str
+    shown: pd.DataFrame | None = None
+    """What is shown of `columns` in place of `data`."""
+    empty: str = ""
+    """Sentence in place of a table without rows."""
 
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        data: pd.DataFrame,
-        columns: Sequence[Column],
-        shown: pd.DataFrame | None = None,
-        empty: str = "",
-    ) -> Self:
-        """Table whose page shows `columns` of `data`, or of `shown`; or `empty`, in want of rows."""
-        text = markdown(data if shown is None else shown, columns)
-        return cls(name, data, columns, empty if data.empty and empty else text)
+    @property
+    def headings(self) -> list[Column]:
+        """Columns that are shown."""
+        return [column for column in self.columns if not column.hidden]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells for readers, below `headings`."""
+        return texts(self._shown, self.headings)
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        return self.data if self.shown is None else self.shown
 
     def write(self, path: Path) -> None:
-        """Publish the CSV file as `path`, and the Markdown beside it."""
+        """Publish the CSV file as `path`, and what readers see as JSON beside it."""
         artifacts.write_csv(path, self.data)
-        artifacts.write_text(path.with_suffix(".md"), self.text + "\n")
+        columns = [{"key": each.key, "title": each.title, "better": each.better} for each in self.headings]
+        values = self._shown.reindex(columns=[each.key for each in self.headings]).to_dict("records")
+        rows = [
+            {"cells": cells, "values": {str(key): _plain(value) for key, value in row.items()}}
+            for cells, row in zip(self.rows, values, strict=True)
+        ]
+        artifacts.write_json(
+            path.with_suffix(".json"), {"columns": columns, "empty": self.empty, "rows": rows}
+        )
+
+
+def _plain(value: Any) -> str | float | int | None:
+    """A cell's value, by which rows are chosen and sorted: JSON has no NaN, nor numpy's numbers."""
+    if isinstance(value, str):
+        return value
+    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A family's part of the report."""
+    """What a family has to say."""
 
-    section: str
-    """Its part of the page, in Markdown."""
     tables: Sequence[Table] = ()
-    """Those that are written to files, too."""
     facts: Mapping[str, Facts] = field(default_factory=dict)
     """What claims may ask for, by run."""
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -91,5 +107,4 @@ def timings(chapters: Iterable[Chapter]) -> Table:
     """How long each training took, and on what."""
     runs = [run for chapter in chapters for run in chapter.trained]
     data = pd.DataFrame([{"run": run, **artifacts.read_metrics(artifacts.timing_file(run))} for run in runs])
-    columns = [Column(str(name)) for name in data]
-    return Table("timings", data, columns, f"# How long it took\n\n{markdown(data, columns)}")
+    return Table("timings", data, [Column(str(name)) for name in data])

@@ -1,37 +1,55 @@
-"""The page of the last run: tables and figures together, in Markdown that a code host renders."""
+"""The first page in Markdown, for code hosts: the state of all claims, pictures, and where the rest is."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
 
-from regen.report.chapter import Chapter, Table
+from regen.report.book import state
+from regen.report.chapter import Table
 from regen.report.claims import COLUMNS
 
 PAGE = """\
 <!-- written by stages/write_report.py: change params.yaml or the code, not this page -->
 # Results of the last run
 
-Seed {seed}. The settings are in [params.yaml](../params.yaml), the numbers in [metrics.json](metrics.json),
-the tables also as CSV in [tables/](tables). How long each training took, and on what machine, stands in
-`reports/timings.md` and `timings.csv`, which are not in git, since nothing that is tells one machine from
-another.{copies}
+The book of the five reports, question by question, with all figures, tables and verdicts, is `index.html` in
+this folder: made by `make reproduce`, opened by `make open`, and attached to each run of the CI. Here is its
+first page.
 
-{sections}
-{claims}"""
+{state}
+
+'Agrees' and 'differs' take the uncertainty over seeds into account; 'undecided' lies between; 'no verdict':
+made on other data, or for longer, than the settings in [params.yaml](../params.yaml) say. All verdicts with
+their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` follows in
+[metrics.json](metrics.json), the tables in [tables/](tables).{copies}
+
+![Twenty games of the Dirac GAN: distance to the equilibrium](figures/dirac/overview.png)
+
+![The manifold of a VAE with two latent dimensions](figures/uva_z2/manifold.png)
+
+![Planar flows fold a normal density into two arcs](figures/flow/samples_arcs.png)
+
+![Attention of a translator over the English words, for each French word](figures/seq_attention/attention.png)
+"""
 COPIES = """
 
-**Not the official files,** but copies of other bytes (`data.sha256` in params.yaml): {names}. Tables and
-figures made from them say '(copy)'."""
-CLAIMS = """
-## What the reports claim
+**Not the official files,** but copies of other bytes (`data.sha256` in params.yaml): {names}. Tables made
+from them say '(copy)'."""
 
-{table}
 
-'Other data' (or epochs, ...): no verdict, since the report's figure was made with another setting. A curve is
-compared at the epoch where the two are furthest apart. The claims on the Dirac games stand in their table.
-"""
+def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str]) -> str:
+    """Page on these verdicts; `copies` are data sets of other bytes."""
+    rows = pd.DataFrame(state(claims))
+    columns = {
+        "title": "report", "agrees": "agrees", "differs": "differs", "undecided": "undecided",
+        "other": "no verdict", "total": "claims",
+    }  # fmt: skip
+    table = rows[list(columns)].rename(columns=columns).to_markdown(index=False)
+    named = COPIES.format(names=", ".join(sorted(copies))) if copies else ""
+    return PAGE.format(state=table, copies=named)
 
 
 def claims_table(judged: pd.DataFrame) -> Table:
@@ -41,18 +59,8 @@ def claims_table(judged: pd.DataFrame) -> Table:
     for name in ("report", "ours"):
         pairs = zip(judged[name], fine, strict=True)
         shown[name] = pd.Series([_fine(value) if small else value for value, small in pairs], dtype=object)
-    return Table.of("claims", judged, COLUMNS, shown)
+    return Table("claims", judged, COLUMNS, shown)
 
 
 def _fine(value: object) -> object:
     return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else value
-
-
-def page(seed: int, copies: Collection[str], chapters: Iterable[Chapter], claims: Table) -> str:
-    """Page of these chapters and the table of claims; `copies` are data sets of other bytes."""
-    return PAGE.format(
-        seed=seed,
-        copies=COPIES.format(names=", ".join(sorted(copies))) if copies else "",
-        sections="\n".join(chapter.section for chapter in chapters),
-        claims="" if claims.data.empty else CLAIMS.format(table=claims.text),
-    )
