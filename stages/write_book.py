@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from regen import artifacts, stage
 from regen.params.yaml_files import read_yaml
 from regen.report.book import Book
 from regen.report.results import Results
-from regen.training.device import select_device
 from regen.training.environment import environment
 
 PROFILES = Path("profiles")
@@ -23,7 +23,7 @@ def write_book() -> None:
 
 def made() -> dict[str, str]:
     """How the results were made, for the first page."""
-    versions = {key: str(value) for key, value in environment(select_device("cpu", "float32")).items()}
+    versions = {key: str(value) for key, value in environment(torch.device("cpu")).items()}
     machine = (versions.pop(key) for key in ("processor", "instructions", "threads", "device"))
     return {
         "settings": settings(),

@@ -30,8 +30,8 @@ def test_a_table_as_files(tmp_path):
         ],
         "empty": "None.",
         "rows": [
-            {"cells": ["a", "0.1"], "values": {"run": "a", "x": 0.125}},
-            {"cells": ["b", "1234567.0"], "values": {"run": "b", "x": 1234567}},
+            {"cells": ["a", "0.1"], "values": {"run": "a", "x": 0.125, "hidden": 1}},
+            {"cells": ["b", "1234567.0"], "values": {"run": "b", "x": 1234567, "hidden": 1}},
         ],
     }
 
@@ -40,7 +40,10 @@ def test_what_is_no_number_is_none(tmp_path):
     data = DATA.assign(run=[None, "c"], x=[math.nan, np.float64(2.5)])
     Table("some", data, COLUMNS).write(tmp_path / "some.csv")
     rows = json.loads((tmp_path / "some.json").read_text(), parse_constant=pytest.fail)["rows"]
-    assert [row["values"] for row in rows] == [{"run": None, "x": None}, {"run": "c", "x": 2.5}]
+    assert [row["values"] for row in rows] == [
+        {"run": None, "x": None, "hidden": 1},
+        {"run": "c", "x": 2.5, "hidden": 1},
+    ]
 
 
 def test_readers_may_see_other_words_than_the_file_has():

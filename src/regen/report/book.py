@@ -31,6 +31,9 @@ TITLES = {"index": "Overview", **CHAPTERS, "runs": "All runs"}
 """Pages in their order, by the names of their templates and files."""
 VERDICTS = ("agrees", "differs", "undecided")
 """Those that judge; any other says why there is none."""
+EMPTY = {"text": "", "sort": None}
+Column = Mapping[str, Any]
+"""`key`, `title` and `better` of a table's column."""
 P = ParamSpec("P")
 
 
@@ -116,14 +119,31 @@ class Parts:
         """Picture `figures/<name>`, a PNG if it has no suffix; the caption's text stands for `alt`."""
         file = name if Path(name).suffix else f"{name}.png"
         shown = self._picture(self.book.results, file)
-        other = self._picture(self.book.other, file) if self.book.other else None
+        other = self._other_picture(file)
         return self.render(
             "figure",
             **shown,
             alt=alt or Markup(caption).striptags(),
-            caption=Markup(caption),
-            other=other and {**other, "label": self.book.label},
+            caption=Markup(caption) + self._data(name),
+            other=other,
         )
+
+    def _other_picture(self, file: str) -> dict[str, Any] | None:
+        if self.book.other is None:
+            return None
+        try:
+            return {**self._picture(self.book.other, file), "label": self.book.label}
+        except InputError:
+            return None
+
+    def _data(self, figure: str) -> str:
+        """On what data the run of a figure was trained, as a sentence; nothing where it is of no one run."""
+        run = figure.split("/")[0]
+        for section in self.book.results.settings.values():
+            settings = section.get(run) if isinstance(section, dict) else None
+            if isinstance(settings, dict) and "data" in settings:
+                return f" Data: {settings['data']}{', binarized' if settings.get('binarize') else ''}."
+        return ""
 
     def _picture(self, results: Results, file: str) -> dict[str, Any]:
         path, width, height = results.figure(file)
@@ -131,53 +151,50 @@ class Parts:
 
     @_or_why_not
     def table(
-        self, name: str, caption: str, columns: Sequence[str] = (), **where: str | Sequence[str]
+        self, name: str, caption: str, /, columns: Sequence[str] = (), **where: str | Sequence[str]
     ) -> Markup:
-        """Table `name`: those `columns`, or all; the rows whose values are among those of `where`."""
-        shown = self._table(self.book.results, name, columns, where)
-        other = self._table(self.book.other, name, columns, where) if self.book.other else None
-        csv = os.path.relpath(self.book.results.folder / "tables" / f"{name}.csv", self.book.folder)
+        """Table `name`: those `columns`, or all; the rows whose values are among those of `where`.
+
+        Columns that none of these rows fill are left out.
+        """
+        found = self.book.results.table(name)
+        rows = chosen(found["rows"], where)
+        if not rows:
+            raise InputError(found["empty"] or f"the table {name} has no row with {dict(where)}")
+        shown = [
+            column
+            for i, column in enumerate(found["columns"])
+            if (not columns or column["key"] in columns) and any(row["cells"][i] for row in rows)
+        ]
+        headings = [
+            {**each, "numeric": all(is_number(row["values"][each["key"]]) for row in rows)} for each in shown
+        ]
+        csv = self.book.results.folder / "tables" / f"{name}.csv"
         return self.render(
             "table",
-            **shown,
             name=name,
-            csv=csv,
+            csv=os.path.relpath(csv, self.book.folder),
             caption=Markup(caption),
-            other=other and other["rows"],
+            headings=headings,
+            rows=_cells(found, rows, shown),
+            other=self._other_rows(name, shown, where),
             other_label=self.book.label,
         )
 
-    def _table(
-        self, results: Results, name: str, columns: Sequence[str], where: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        table = results.table(name)
-        keys = [column["key"] for column in table["columns"]]
-        rows = chosen(table["rows"], where)
-        if not rows:
-            raise InputError(table["empty"] or f"the table {name} has no such row: {dict(where)}")
-        shown = [i for i, key in enumerate(keys) if not columns or key in columns]
-        return {
-            "headings": [
-                {
-                    "title": table["columns"][i]["title"],
-                    "better": table["columns"][i]["better"],
-                    "numeric": all(is_number(row["values"][keys[i]]) for row in rows),
-                }
-                for i in shown
-                if any(row["cells"][i] for row in rows)
-            ],
-            "rows": [
-                [
-                    {"text": row["cells"][i], "sort": row["values"][keys[i]], "mark": None}
-                    for i in shown
-                    if any(each["cells"][i] for each in rows)
-                ]
-                for row in rows
-            ],
-        }
+    def _other_rows(
+        self, name: str, shown: Sequence[Column], where: Mapping[str, Any]
+    ) -> list[list[dict[str, Any]]] | None:
+        """The same cells of the other run; none where it has no such table."""
+        if self.book.other is None:
+            return None
+        try:
+            found = self.book.other.table(name)
+        except InputError:
+            return []
+        return _cells(found, chosen(found["rows"], where), shown)
 
     @_or_why_not
-    def cell(self, name: str, column: str, **where: str) -> Markup:
+    def cell(self, name: str, column: str, /, **where: str) -> Markup:
         """One cell of a table, for prose."""
         table = self.book.results.table(name)
         keys = [each["key"] for each in table["columns"]]
@@ -191,23 +208,23 @@ class Parts:
     @_or_why_not
     def claim(self, name: str) -> Markup:
         """What a report claims, and our verdict."""
-        found = self.book.results.claims()
+        found = self.book.results.claims
         if name not in found:
             raise InputError(f"{self.book.results.folder}/claims.json: no claim {name!r}")
-        other = self.book.other.claims().get(name) if self.book.other else None
+        other = self.book.other.claims.get(name) if self.book.other else None
         return self.render("claim", claim={"id": name, **found[name]}, other=other)
 
     @_or_why_not
     def state(self, what: str = "the state of all claims") -> Markup:  # noqa: ARG002 (named if missing)
         """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict."""
-        return self.render("state", counts=state(self.book.results.claims()))
+        return self.render("state", counts=state(self.book.results.claims))
 
     # ---- settings and runs -----------------------------------------------------------------------------
 
     @_or_why_not
     def setting(self, key: str) -> Markup:
         """Value of a key of params.yaml, such as `vae.l100.epochs`."""
-        found: Any = self.book.results.settings()
+        found: Any = self.book.results.settings
         for part in key.split("."):
             if not isinstance(found, Mapping) or part not in found:
                 raise InputError(f"{self.book.results.params}: no {key}")
@@ -217,13 +234,28 @@ class Parts:
     def runs(self, section: str) -> list[str]:
         """Names of the runs in a section of params.yaml; none where that cannot be read."""
         try:
-            return list(self.book.results.settings().get(section, {}))
+            return list(self.book.results.settings.get(section, {}))
         except InputError:
             return []
 
     def figures_of(self, run: str) -> list[str]:
         """Names of all figures of a run."""
         return [name for name in self.book.results.figures() if name.startswith(f"{run}/")]
+
+
+def _cells(
+    table: Mapping[str, Any], rows: Sequence[Row], shown: Sequence[Column]
+) -> list[list[dict[str, Any]]]:
+    """Cells of some rows and columns; empty where the table has no such column."""
+    keys = [column["key"] for column in table["columns"]]
+    places = [keys.index(column["key"]) if column["key"] in keys else None for column in shown]
+    return [
+        [
+            {"text": row["cells"][i], "sort": row["values"].get(keys[i])} if i is not None else EMPTY
+            for i in places
+        ]
+        for row in rows
+    ]
 
 
 def state(claims: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ class Table:
         """Publish the CSV file as `path`, and what readers see as JSON beside it."""
         artifacts.write_csv(path, self.data)
         columns = [{"key": each.key, "title": each.title, "better": each.better} for each in self.headings]
-        values = self._shown.reindex(columns=[each.key for each in self.headings]).to_dict("records")
+        values = self._shown.to_dict("records")
         rows = [
             {"cells": cells, "values": {str(key): _plain(value) for key, value in row.items()}}
             for cells, row in zip(self.rows, values, strict=True)

@@ -1,0 +1,185 @@
+"""The book's pages: of the results in git, of damaged ones, and of two runs side by side."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from regen.errors import InputError
+from regen.report.book import CHAPTERS, TITLES, Book, chosen, math, state
+from regen.report.results import Results
+
+REPO = Path(__file__).parents[2]
+RECORDED = REPO / "results" / "paper-cpu"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """All pages of the results in git."""
+    book = Book(Results.of(REPO / "reports"), REPO / "reports", {"settings": "as they are"})
+    return {name: book.page(name) for name in TITLES}
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the results in git, without its pictures but one."""
+    folder = tmp_path / "reports"
+    shutil.copytree(REPO / "reports", folder, ignore=shutil.ignore_patterns("figures", "runs", "*.html"))
+    (folder / "figures" / "l100").mkdir(parents=True)
+    shutil.copy(REPO / "reports" / "figures" / "l100" / "samples.png", folder / "figures" / "l100")
+    shutil.copy(REPO / "params.yaml", tmp_path)
+    return folder
+
+
+def notes(page):
+    """What a page says is missing, and why."""
+    found = re.findall(r'class="missing".*?</', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]*>", " ", each).split()) for each in found]
+
+
+# ---- of the results in git -------------------------------------------------------------------------------
+
+
+def test_nothing_is_missing(pages):
+    assert {name: notes(page) for name, page in pages.items() if notes(page)} == {}
+
+
+def test_every_claim_has_its_place_in_the_chapter_of_its_report(pages):
+    claims = Results.of(REPO / "reports").claims
+    assert {claim["source"] for claim in claims.values()} == set(CHAPTERS)
+    for name, claim in claims.items():
+        assert f'id="claim-{name}"' in pages[claim["source"]], name
+
+
+def test_every_figure_and_every_table_has_its_place(pages):
+    results, text = Results.of(REPO / "reports"), "".join(pages.values())
+    assert [name for name in results.figures() if f'src="figures/{name}"' not in text] == []
+    assert [name for name in results.tables() if f'href="tables/{name}.csv"' not in text] == []
+
+
+def test_numbers_in_prose_are_those_of_the_tables(pages):
+    (loss,) = chosen(Results.of(REPO / "reports").table("planar")["rows"], {"run": "planar_arcs_2"})
+    assert loss["cells"][2] in pages["ift6135"]
+
+
+def test_how_it_was_made_stands_on_the_first_page(pages):
+    assert [name for name, page in pages.items() if "as they are" in page] == ["index"]
+
+
+def test_the_state_counts_every_claim():
+    claims = Results.of(REPO / "reports").claims
+    rows = state(claims)
+    assert sum(row["total"] for row in rows) == len(claims)
+    for row in rows:
+        assert row["agrees"] + row["differs"] + row["undecided"] + row["other"] == row["total"]
+
+
+# ---- of what is absent or damaged ------------------------------------------------------------------------
+
+
+def test_what_is_absent_says_so_in_its_place_and_the_rest_appears(copied):
+    (copied / "tables" / "realnvp.json").write_text("{")
+    for kind in ("json", "csv"):
+        (copied / "tables" / f"scores.{kind}").unlink()
+    (copied / "figures" / "l100" / "samples.png").write_bytes(b"not a picture")
+    book = Book(Results.of(copied), copied)
+    flows, vaes = book.page("uva2019"), book.page("ift6135")
+    said = " ".join(notes(flows))
+    assert f"realnvp {copied}/tables/realnvp.json: cannot be read" in said
+    assert f"scores {copied}/tables/scores.json: cannot be read" in said
+    assert "figures/uva_z20/samples.png: no picture" in said
+    assert "figures/l100/samples.png: no picture" in " ".join(notes(vaes))
+    assert 'href="tables/vae.csv"' in flows
+    assert 'id="claim-kl-closed-form"' in flows
+
+
+@pytest.mark.parametrize("content", [None, "[]", "nonsense"])
+def test_without_verdicts_the_figures_and_tables_appear(copied, content):
+    (copied / "claims.json").unlink()
+    for kind in ("csv", "json"):
+        (copied / "tables" / f"claims.{kind}").unlink()
+    if content:
+        (copied / "claims.json").write_text(content)
+    page = Book(Results.of(copied), copied).page("ift6135")
+    assert "claims.json" in " ".join(notes(page))
+    assert 'href="tables/vae.csv"' in page
+
+
+@pytest.mark.parametrize("content", [None, "- a list", "{"])
+def test_without_settings_the_rest_appears(copied, content):
+    (copied.parent / "params.yaml").unlink()
+    if content:
+        (copied.parent / "params.yaml").write_text(content)
+    page = Book(Results.of(copied), copied).page("ift6135")
+    assert "params.yaml: no settings" in " ".join(notes(page))
+    assert 'href="tables/vae.csv"' in page
+    assert 'href="tables/vae.csv"' in Book(Results.of(copied), copied).page("runs")
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(InputError, match=rf"^{tmp_path}: no results; allowed: "):
+        Results.of(tmp_path)
+
+
+def test_text_of_data_and_settings_is_escaped(copied):
+    file = copied / "tables" / "vae.json"
+    table = json.loads(file.read_text())
+    table["rows"][0]["cells"][0] = "<script>alert(1)</script>"
+    file.write_text(json.dumps(table))
+    claims = json.loads((copied / "claims.json").read_text())
+    claims["vae-l100-loglik"]["why"] = "<b>so</b>"
+    (copied / "claims.json").write_text(json.dumps(claims))
+    params = copied.parent / "params.yaml"
+    params.write_text(params.read_text().replace("activation: elu", "activation: <i>elu</i>"))
+    page = Book(Results.of(copied), copied).page("ift6135")
+    assert "&lt;script&gt;alert(1)" in page
+    assert "&lt;b&gt;so" in page
+    assert "&lt;i&gt;elu" in page
+    assert not re.search("<script>alert|<b>so|<i>elu", page)
+
+
+# ---- two runs side by side -------------------------------------------------------------------------------
+
+
+def test_another_run_stands_beside_ours(copied):
+    table = json.loads((copied / "tables" / "vae.json").read_text())
+    table["rows"][0]["cells"][4] = "12345.67"
+    (copied / "tables" / "vae.json").write_text(json.dumps(table))
+    ours = Results.of(REPO / "reports")
+    page = Book(ours, REPO / "reports", other=Results.of(copied), label="theirs").page("ift6135")
+    assert "12345.67" in page
+    assert page.count('samples.png"') > Book(ours, REPO / "reports").page("ift6135").count('samples.png"')
+    assert notes(page) == []  # of figures that they lack, ours stand alone
+
+
+def test_a_run_that_was_recorded_earlier_stands_beside_ours():
+    """Of its tables there are CSV files alone."""
+    book = Book(Results.of(REPO / "reports"), REPO / "reports", other=Results.of(RECORDED), label="paper")
+    for name in TITLES:
+        assert notes(book.page(name)) == []
+    (row,) = chosen(Results.of(RECORDED).table("vae")["rows"], {"run": "l100"})
+    cell = row["cells"][
+        [each["key"] for each in Results.of(RECORDED).table("vae")["columns"]].index("test_log_p")
+    ]
+    assert cell in book.page("ift6135")
+
+
+# ---- parts -----------------------------------------------------------------------------------------------
+
+
+def test_rows_are_chosen_by_value_or_by_a_list_of_values():
+    rows = [
+        {"values": {"run": "a", "k": 2}},
+        {"values": {"run": "b", "k": 2}},
+        {"values": {"run": "c", "k": 3}},
+    ]
+    assert chosen(rows, {}) == rows
+    assert chosen(rows, {"run": "b"}) == rows[1:2]
+    assert chosen(rows, {"run": ["a", "c"], "k": 3}) == rows[2:]
+
+
+def test_formulas_are_mathml():
+    assert str(math(r"\log p(x)")).startswith("<math")
+    assert 'display="block"' in math("K", display=True)
