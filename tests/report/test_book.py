@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from regen.errors import InputError
-from regen.report.book import CHAPTERS, TITLES, Book, chosen, math, state
+from regen.report.book import TITLES, Book
+from regen.report.parts import chosen, math
 from regen.report.results import Results
+from regen.report.state import CHAPTERS, state
 
 REPO = Path(__file__).parents[2]
 RECORDED = REPO / "results" / "paper-cpu"

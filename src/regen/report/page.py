@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from regen.report.book import state
 from regen.report.chapter import Table
 from regen.report.claims import COLUMNS
+from regen.report.state import state
 
 PAGE = """\
 <!-- written by stages/write_report.py: change params.yaml or the code, not this page -->

@@ -1,0 +1,272 @@
+"""What the book's templates may ask for: figures, tables, single cells, verdicts, settings, formulas."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import jinja2
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+from regen.errors import InputError
+from regen.report.cells import spread
+from regen.report.results import Results, Row
+from regen.report.state import state
+
+Column = Mapping[str, Any]
+"""`key`, `title` and `better` of a table's column."""
+P = ParamSpec("P")
+
+
+def _or_why_not(function: Callable[P, Markup]) -> Callable[P, Markup]:
+    """In place of what cannot be had, a note that says why."""
+
+    @wraps(function)
+    def tolerant(*args: P.args, **kwargs: P.kwargs) -> Markup:
+        try:
+            return function(*args, **kwargs)
+        except InputError as error:
+            parts: Parts = args[0]  # type: ignore[assignment]
+            return parts.render("missing", what=str(args[1]), why=str(error))
+
+    return tolerant
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What templates may ask for, of `results` and, beside them, of the `other` run."""
+
+    environment: jinja2.Environment
+    results: Results
+    folder: Path
+    """Where the pages are written: links are relative to it."""
+    other: Results | None = None
+    label: str = ""
+    """Name of the other run."""
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """By the names that templates use."""
+        return {
+            "figure": self.figure,
+            "table": self.table,
+            "claim": self.claim,
+            "cell": self.cell,
+            "setting": self.setting,
+            "math": math,
+            "state": self.state,
+            "runs": self.runs,
+            "figures_of": self.figures_of,
+        }
+
+    def render(self, part: str, **context: Any) -> Markup:
+        """Render one of the templates in parts/."""
+        return Markup(self.environment.get_template(f"parts/{part}.html").render(**context))
+
+    # ---- pictures and tables ---------------------------------------------------------------------------
+
+    @_or_why_not
+    def figure(self, name: str, caption: str, alt: str = "") -> Markup:
+        """Picture `figures/<name>`, a PNG if it has no suffix; the caption's text stands for `alt`."""
+        file = name if Path(name).suffix else f"{name}.png"
+        shown = self._picture(self.results, file)
+        other = self._other_picture(file)
+        return self.render(
+            "figure",
+            **shown,
+            alt=alt or Markup(caption).striptags(),
+            caption=Markup(caption) + self._data(name),
+            other=other,
+        )
+
+    def _other_picture(self, file: str) -> dict[str, Any] | None:
+        if self.other is None:
+            return None
+        try:
+            return {**self._picture(self.other, file), "label": self.label}
+        except InputError:
+            return None
+
+    def _data(self, figure: str) -> str:
+        """On what data the run of a figure was trained, as a sentence; nothing where it is of no one run."""
+        run = figure.split("/")[0]
+        for section in self.results.settings.values():
+            settings = section.get(run) if isinstance(section, dict) else None
+            if isinstance(settings, dict) and "data" in settings:
+                return f" Data: {settings['data']}{', binarized' if settings.get('binarize') else ''}."
+        return ""
+
+    def _picture(self, results: Results, file: str) -> dict[str, Any]:
+        path, width, height = results.figure(file)
+        return {"src": os.path.relpath(path, self.folder), "width": width, "height": height}
+
+    @_or_why_not
+    def table(
+        self, name: str, caption: str, /, columns: Sequence[str] = (), **where: str | Sequence[str]
+    ) -> Markup:
+        """Table `name`: those `columns`, or all; the rows whose values are among those of `where`.
+
+        Columns that none of these rows fill are left out.
+        """
+        found = self.results.table(name)
+        rows = chosen(found["rows"], where)
+        if not rows:
+            raise InputError(found["empty"] or f"the table {name} has no row with {dict(where)}")
+        shown = [
+            column
+            for i, column in enumerate(found["columns"])
+            if (not columns or column["key"] in columns) and any(row["cells"][i] for row in rows)
+        ]
+        headings = [
+            {**each, "numeric": all(is_number(row["values"][each["key"]]) for row in rows)} for each in shown
+        ]
+        csv = self.results.folder / "tables" / f"{name}.csv"
+        return self.render(
+            "table",
+            name=name,
+            csv=os.path.relpath(csv, self.folder),
+            caption=Markup(caption),
+            headings=headings,
+            rows=_cells(found, rows, shown),
+            other=self._other_rows(name, shown, where),
+            other_label=self.label,
+        )
+
+    def _other_rows(
+        self, name: str, shown: Sequence[Column], where: Mapping[str, Any]
+    ) -> list[list[dict[str, Any]]] | None:
+        """The same cells of the other run; none where it has no such table."""
+        if self.other is None:
+            return None
+        try:
+            found = self.other.table(name)
+        except InputError:
+            return []
+        return _cells(found, chosen(found["rows"], where), shown)
+
+    @_or_why_not
+    def cell(self, name: str, column: str, /, **where: str) -> Markup:
+        """One cell of a table, for prose."""
+        table = self.results.table(name)
+        keys = [each["key"] for each in table["columns"]]
+        rows = chosen(table["rows"], where)
+        if len(rows) != 1 or column not in keys:
+            raise InputError(f"the table {name} has no {column!r} in a row with {where}")
+        return Markup.escape(rows[0]["cells"][keys.index(column)])
+
+    # ---- verdicts --------------------------------------------------------------------------------------
+
+    @_or_why_not
+    def claim(self, name: str) -> Markup:
+        """What a report claims, and our verdict."""
+        found = self.results.claims
+        if name not in found:
+            raise InputError(f"{self.results.folder}/claims.json: no claim {name!r}")
+        other = self._other_claims().get(name)
+        return self.render(
+            "claim",
+            claim=_for_readers(name, found[name]),
+            other=other and _for_readers(name, other),
+            other_label=self.label,
+        )
+
+    def _other_claims(self) -> Mapping[str, Mapping[str, Any]]:
+        """Verdicts of the other run; none where it has none."""
+        try:
+            return self.other.claims if self.other else {}
+        except InputError:
+            return {}
+
+    @_or_why_not
+    def state(self, what: str = "the state of all claims") -> Markup:  # noqa: ARG002 (named if missing)
+        """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict."""
+        return self.render("state", counts=state(self.results.claims))
+
+    # ---- settings and runs -----------------------------------------------------------------------------
+
+    @_or_why_not
+    def setting(self, key: str) -> Markup:
+        """Value of a key of params.yaml, such as `vae.l100.epochs`."""
+        found: Any = self.results.settings
+        for part in key.split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                raise InputError(f"{self.results.params}: no {key}")
+            found = found[part]
+        return Markup.escape(_words(found))
+
+    def runs(self, section: str) -> list[str]:
+        """Names of the runs in a section of params.yaml; none where that cannot be read."""
+        try:
+            return list(self.results.settings.get(section, {}))
+        except InputError:
+            return []
+
+    def figures_of(self, run: str) -> list[str]:
+        """Names of all figures of a run."""
+        return [name for name in self.results.figures() if name.startswith(f"{run}/")]
+
+
+def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
+    """A claim with its figures as texts, of as many digits as its verdict turns on, or None."""
+    tolerance = claim.get("tolerance")
+    digits = 4 if isinstance(tolerance, float) and 1e-4 < tolerance < 0.1 else None
+    figures = {key: claim.get(key) for key in ("expected", "ours", "error", "tolerance")}
+    texts = {key: spread(value, None, digits) or None for key, value in figures.items()}
+    unknown = dict.fromkeys(("question", "rule", "why", "verdict", "what", "source"))
+    return {"id": name, **unknown, **claim, **texts}
+
+
+def _cells(
+    table: Mapping[str, Any], rows: Sequence[Row], shown: Sequence[Column]
+) -> list[list[dict[str, Any]]]:
+    """Cells of some rows and columns, the best of a column marked; empty where the table lacks a column."""
+    places = {column["key"]: i for i, column in enumerate(table["columns"])}
+    best = {column["key"]: _best(rows, column) for column in shown}
+    return [
+        [
+            {
+                "text": row["cells"][places[key]] if key in places else "",
+                "sort": row["values"].get(key),
+                "mark": "best" if best[key] is not None and row["values"].get(key) == best[key] else None,
+            }
+            for key in best
+        ]
+        for row in rows
+    ]
+
+
+def _best(rows: Sequence[Row], column: Column) -> float | None:
+    """Best value of a column that says which are better, if there are several to choose from."""
+    values = [row["values"].get(column["key"]) for row in rows]
+    numbers = {value for value in values if isinstance(value, int | float)}
+    if not column["better"] or len(numbers) < 2:
+        return None
+    return min(numbers) if column["better"] == "lower" else max(numbers)
+
+
+def chosen(rows: Sequence[Row], where: Mapping[str, Any]) -> list[Row]:
+    """Those of `rows` whose values are, for each key of `where`, what it says or among what it lists."""
+    wanted = {key: [each] if isinstance(each, str | int) else list(each) for key, each in where.items()}
+    return [row for row in rows if all(row["values"].get(key) in each for key, each in wanted.items())]
+
+
+def is_number(value: object) -> bool:
+    """Whether a cell holds a number, or nothing."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def math(latex: str, display: bool = False) -> Markup:
+    """Formula as MathML, from LaTeX."""
+    return Markup(convert(latex, display="block" if display else "inline"))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_words(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return {"True": "yes", "False": "no", "None": "none"}.get(str(value), str(value))
