@@ -12,6 +12,8 @@ from pathlib import Path
 from regen import artifacts, stage
 from regen.errors import InputError
 from regen.params import read_params
+from regen.report.page import page
+from regen.report.results import Results
 from regen.training.device import select_device
 from regen.training.environment import environment
 
@@ -27,12 +29,10 @@ def record_results(name: str) -> None:
     made_with = {"date": date.today().isoformat(), **environment(device)}
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree("reports", folder)
+    shutil.copytree("reports", folder, ignore=shutil.ignore_patterns("*.html", ".gitignore"))
     for file in ("params.yaml", "dvc.lock"):
         shutil.copy(file, folder)
-    page = (folder / "README.md").read_text(encoding="utf-8")
-    page = page.replace("(../params.yaml)", "(params.yaml)").replace("Results of the last run", f"Run {name}")
-    artifacts.write_text(folder / "README.md", page)
+    artifacts.write_text(folder / "README.md", page(Results.of(folder).claims, params.copies, name))
     artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
 
 

@@ -13,16 +13,12 @@ from regen.report.state import state
 
 PAGE = """\
 <!-- written by stages/write_report.py: change params.yaml or the code, not this page -->
-# Results of the last run
+# {title}
 
-The book of the five reports, question by question, with all figures, tables and verdicts, is `index.html` in
-this folder: made by `make reproduce`, opened by `make open`, and attached to each run of the CI. Here is its
-first page.
-
-{state}
+{book}{state}
 
 'Agrees' and 'differs' take the uncertainty over seeds into account; 'undecided' lies between; 'no verdict':
-made on other data, or for longer, than the settings in [params.yaml](../params.yaml) say. All verdicts with
+made on other data, or for longer, than the settings in [params.yaml]({params}) say. All verdicts with
 their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` follows in
 [metrics.json](metrics.json), the tables in [tables/](tables).{copies}
 
@@ -34,14 +30,23 @@ their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` 
 
 ![Attention of a translator over the English words, for each French word](figures/seq_attention/attention.png)
 """
+BOOK = """\
+The book of the five reports, question by question, with all figures, tables and verdicts, is `index.html` in
+this folder: made by `make reproduce`, opened by `make open`, and attached to each run of the CI. Here is its
+first page.
+
+"""
 COPIES = """
 
 **Not the official files,** but copies of other bytes (`data.sha256` in params.yaml): {names}. Tables made
 from them say '(copy)'."""
 
 
-def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str]) -> str:
-    """Page on these verdicts; `copies` are data sets of other bytes."""
+def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str], recorded: str = "") -> str:
+    """Page on these verdicts, of the last run or of one that is `recorded` by a name.
+
+    `copies` are data sets of other bytes.
+    """
     rows = pd.DataFrame(state(claims))
     columns = {
         "title": "report", "agrees": "agrees", "differs": "differs", "undecided": "undecided",
@@ -49,7 +54,13 @@ def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str]) -> st
     }  # fmt: skip
     table = rows[list(columns)].rename(columns=columns).to_markdown(index=False)
     named = COPIES.format(names=", ".join(sorted(copies))) if copies else ""
-    return PAGE.format(state=table, copies=named)
+    return PAGE.format(
+        title=f"Run {recorded}" if recorded else "Results of the last run",
+        book="" if recorded else BOOK,
+        params="params.yaml" if recorded else "../params.yaml",
+        state=table,
+        copies=named,
+    )
 
 
 def claims_table(judged: pd.DataFrame) -> Table:
