@@ -20,7 +20,9 @@ RECORDED = REPO / "results" / "paper-cpu"
 @pytest.fixture(scope="module")
 def pages():
     """All pages of the results in git."""
-    book = Book(Results.of(REPO / "reports"), REPO / "reports", {"settings": "as they are"})
+    book = Book(
+        Results.of(REPO / "reports"), REPO / "reports", {"settings": "as they are", "machine": "a fast one"}
+    )
     return {name: book.page(name) for name in TITLES}
 
 
@@ -66,8 +68,9 @@ def test_numbers_in_prose_are_those_of_the_tables(pages):
     assert loss["cells"][2] in pages["ift6135"]
 
 
-def test_how_it_was_made_stands_on_the_first_page(pages):
-    assert [name for name, page in pages.items() if "as they are" in page] == ["index"]
+def test_how_it_was_made_stands_on_the_first_page_and_the_settings_on_all(pages):
+    assert [name for name, page in pages.items() if "a fast one" in page] == ["index"]
+    assert all("as they are" in page for page in pages.values())
 
 
 def test_the_state_counts_every_claim():

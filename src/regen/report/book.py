@@ -18,6 +18,8 @@ from regen.report.state import CHAPTERS
 
 TITLES = {"index": "Overview", **CHAPTERS, "runs": "All runs"}
 """Pages in their order, by the names of their templates and files."""
+FOOTER = ("settings", "code")
+"""Of how the results were made, what each page says at its foot."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Book:
     results: Results
     folder: Path
     made: Mapping[str, str] = field(default_factory=dict)
-    """How the results were made, for the first page."""
+    """How the results were made, line by line."""
     other: Results | None = None
     label: str = ""
     """Name of the other run."""
@@ -53,4 +55,5 @@ class Book:
             for each, title in TITLES.items()
         ]
         template = environment.get_template(f"{name}.html")
-        return template.render(pages=pages, title=TITLES[name], made=self.made, label=self.label)
+        footer = {key: self.made[key] for key in FOOTER if key in self.made}
+        return template.render(pages=pages, title=TITLES[name], made=footer, how=self.made)
