@@ -14,7 +14,7 @@ export BASE NAME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce same test numbers check bench diff record schema lock clean
+.PHONY: help setup reproduce open pdf same test numbers check bench diff record schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -34,6 +34,12 @@ setup: $(BIN)/.ready  ## install everything into .venv
 reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, reports/README.md; JOBS at a time
 	regen run --jobs $(JOBS)
 	@echo "The results: reports/README.md"
+
+open: setup  ## show the results in the browser: reports/index.html
+	regen open
+
+pdf: setup  ## print the results to reports/regen.pdf; needs Chromium or Chrome
+	regen pdf
 
 test: setup  ## run the tests, on all cores
 	pytest $(ON_CORES)

@@ -29,9 +29,11 @@ from regen.artifacts.files import (
 )
 from regen.artifacts.maps import AttentionMap, read_maps, write_maps
 from regen.artifacts.paths import (
+    BOOK_PDF,
     REPORT_METRICS,
     REPORT_PAGE,
     REPORT_TIMINGS,
+    book_page,
     cache_dir,
     classifier_file,
     dataset_file,
@@ -71,6 +73,7 @@ from regen.artifacts.tensors import (
 )
 
 __all__ = [
+    "BOOK_PDF",
     "END",
     "PAD",
     "REPORT_METRICS",
@@ -88,6 +91,7 @@ __all__ = [
     "Pairs",
     "at_most",
     "atomic_path",
+    "book_page",
     "cache_dir",
     "classifier_file",
     "dataset_file",

@@ -8,6 +8,8 @@ from pathlib import Path
 from regen.errors import InputError
 
 REPORT_PAGE = Path("reports/README.md")
+BOOK_PDF = Path("reports/regen.pdf")
+"""All pages of the book in one file. Not in git, like the pages."""
 REPORT_METRICS = Path("reports/metrics.json")
 REPORT_TIMINGS = Path("reports/timings.csv")
 """Training times of all runs, also as Markdown next to it. Not in git, since they depend on the machine."""
@@ -155,6 +157,11 @@ def depth_table_file(name: str) -> Path:
 def table_file(name: str) -> Path:
     """Path of one of the page's tables as CSV; its Markdown is next to it."""
     return Path(f"reports/tables/{name}.csv")
+
+
+def book_page(name: str) -> Path:
+    """Path of a page of the book in HTML; its first page is `index`."""
+    return Path(f"reports/{name}.html")
 
 
 # ---- not an output of any stage --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command `regen`: run what is stale, several stages at a time, or say what that is."""
+"""The command `regen`: run what is stale, several stages at a time, or say what that is; show the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import typer
 from dvc.stage import Stage
 from tqdm import tqdm
 
+from regen import artifacts
 from regen.errors import InputError, RunError
+from regen.pipeline.browser import open_page, print_book
 from regen.pipeline.children import Children
 from regen.pipeline.engine import Engine, Settings
 from regen.pipeline.graph import Graph, is_stale, locked_graph
@@ -91,6 +93,21 @@ def status(targets: Targets = None) -> None:
                 print(f"{stage.addressing}{' (after the above)' if waits else ''}")
     if not stale:
         print("up to date")
+
+
+@app.command("open")
+def open_(
+    page: Annotated[str, typer.Argument(help="Page of the book: ift6135, runs, ...")] = "index",
+) -> None:
+    """Open the book of results, reports/index.html, in the browser."""
+    open_page(page)
+
+
+@app.command()
+def pdf() -> None:
+    """Print the book of results to reports/regen.pdf; needs Chromium or Chrome."""
+    print_book(artifacts.book_page("index"), artifacts.BOOK_PDF)
+    print(f"The book: {artifacts.BOOK_PDF}")
 
 
 def this_machine(kind: str, jobs: int) -> tuple[Place, Settings]:

@@ -33,6 +33,9 @@
       const button = document.createElement("button");
       button.type = "button";
       button.append(...heading.childNodes);
+      const arrow = document.createElement("span");
+      arrow.className = "arrow";
+      button.insertBefore(arrow, button.querySelector("small"));
       heading.append(button);
       button.addEventListener("click", () => {
         const rises = heading.getAttribute("aria-sort") !== "ascending";
