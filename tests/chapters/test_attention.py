@@ -9,7 +9,9 @@ from regen import artifacts
 from regen.chapters import attention
 from regen.params import Params
 from regen.params.yaml_files import read_yaml
-from regen.report.claims import Claim, Claims, as_claims, judge
+from regen.report.claims import Claim, Claims, as_claims
+from regen.report.judge import judge
+from regen.report.ledger import table
 
 CLAIMS_FILE = Path(__file__).parents[2] / "claims.yaml"
 BLEU = {"seq_attention": 60.0, "seq_plain": 40.0, "seq_forced": 55.0, "seq_free": 50.0}
@@ -137,7 +139,7 @@ def test_ours_agrees(read):
     chapter = read()
     assert found(chapter) == SAID
     assert chapter.section.count("Ours agrees with the report.") == len(SAID)
-    assert set(judge(CLAIMS, chapter.facts)["verdict"]) == {"agrees"}
+    assert set(table(judge(CLAIMS, chapter.facts))["verdict"]) == {"agrees"}
 
 
 def test_the_numbers_behind_it(read):
@@ -199,7 +201,7 @@ def test_without_evidence_there_is_no_verdict(read):
     score("seq_attention", aligned_share_swapped="not known")
     write({artifacts.lengths_file("seq_attention"): lengths(60.0, 55.0, gap=1)})
     chapter = read()
-    verdicts = judge(CLAIMS, chapter.facts).set_index("claim")["verdict"]
+    verdicts = table(judge(CLAIMS, chapter.facts)).set_index("claim")["verdict"]
     assert verdicts[["forcing_speed", "swaps", "alignment_of_long"]].tolist() == ["not scored"] * 3
     assert chapter.section.count("No verdict.") == 3
 

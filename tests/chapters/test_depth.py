@@ -39,6 +39,8 @@ def test_a_gradient_shrinks_if_its_slope_is_below_0_by_two_standard_errors(chapt
     facts = chapter.facts["depth"]
     assert facts.metrics == {"gradients": "post-norm shrinks, pre-norm does not shrink"}
     assert facts.settings == {"depth": max(params.depth.depths)}
+    said = "The slope per block (± s.e.) is -0.210 ± 0.100 post-norm and -0.190 ± 0.100 pre-norm."
+    assert facts.told == {"gradients": said}
 
 
 @pytest.mark.parametrize(

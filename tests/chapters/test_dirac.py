@@ -49,6 +49,12 @@ def test_verdicts_beside_the_reports_wording(chapter):
     assert set(table.data) == {*VERDICTS, "report"}
 
 
+def test_claims_may_ask_for_what_the_report_looked_at(chapter, params):
+    assert chapter.facts["jsd-1"].metrics["verdict"] == "cycles"
+    assert chapter.facts["w1-9"].metrics["verdict"] == "converges slowly"
+    assert chapter.facts["w1-9"].settings == {"coefficients": params.dirac.coefficients}
+
+
 def test_games_for_readers(chapter):
     plain, averaged = rows(chapter.tables[0].text)
     assert plain[:7] == ["jsd-1", "JSD", "diverges", "cycles", "1", "-0.0041", "0.747"]

@@ -3,7 +3,9 @@ import re
 import pytest
 
 from regen.report.chapter import Chapter
-from regen.report.claims import Claim, Claims, Facts, judge
+from regen.report.claims import Claim, Claims, Facts
+from regen.report.judge import judge
+from regen.report.ledger import table
 from regen.report.page import claims_table, page
 from report.cells import rows
 
@@ -23,7 +25,7 @@ def verdicts():
         Claim("order", "src", "x", runs=["b", "a"]),
         Claim("other", "src", "x", 3.5, "b", given={"data": "mnist"}),
     )
-    return claims_table(judge(Claims(claims), FACTS))
+    return claims_table(table(judge(Claims(claims), FACTS)))
 
 
 def test_claims_have_the_digits_that_their_verdicts_turn_on(verdicts):
@@ -52,5 +54,5 @@ def test_copies_of_data_are_told_of(verdicts):
 
 
 def test_without_claims():
-    none = claims_table(judge(Claims(()), FACTS))
+    none = claims_table(table(judge(Claims(()), FACTS)))
     assert "What the reports claim" not in page(5, [], CHAPTERS, none)

@@ -28,6 +28,7 @@ from regen.artifacts.files import (
 )
 from regen.artifacts.maps import AttentionMap, read_maps, write_maps
 from regen.artifacts.paths import (
+    REPORT_CLAIMS,
     REPORT_METRICS,
     REPORT_PAGE,
     REPORT_TIMINGS,
@@ -72,6 +73,7 @@ from regen.artifacts.tensors import (
 __all__ = [
     "END",
     "PAD",
+    "REPORT_CLAIMS",
     "REPORT_METRICS",
     "REPORT_PAGE",
     "REPORT_TIMINGS",

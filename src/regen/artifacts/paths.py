@@ -9,6 +9,7 @@ from regen.errors import InputError
 
 REPORT_PAGE = Path("reports/README.md")
 REPORT_METRICS = Path("reports/metrics.json")
+REPORT_CLAIMS = Path("reports/claims.json")
 REPORT_TIMINGS = Path("reports/timings.csv")
 """Training times of all runs, also as Markdown next to it. Not in git, since they depend on the machine."""
 

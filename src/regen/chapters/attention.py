@@ -100,6 +100,7 @@ def chapter(params: Params, claims: Claims) -> Chapter:
             name: Facts(
                 {"data": run.data, "epochs": run.epochs},
                 {**scores[name], **{key: each.word for key, each in found[name].items()}},
+                {key: each.told for key, each in found[name].items()},
             )
             for name, run in runs.items()
         },

@@ -80,7 +80,13 @@ def chapter(params: Params) -> Chapter:
             trained=trained(stacks),
         ),
         tables=[table],
-        facts={"depth": Facts({"depth": max(settings.depths)}, {"gradients": verdict(deepest)})},
+        facts={
+            "depth": Facts(
+                {"depth": max(settings.depths)},
+                {"gradients": verdict(deepest)},
+                {"gradients": slopes(deepest)},
+            )
+        },
         metrics={"depth": {f"{norm}_{key}": row[key] for norm, row in deepest.items() for key in FOLLOWED}},
     )
 
@@ -93,6 +99,15 @@ def shrinks(row: pd.Series[float]) -> bool:
 def verdict(deepest: dict[str, pd.Series[float]]) -> str:
     """What gradients do in the deepest stack of each kind: `post-norm shrinks, pre-norm does not shrink`."""
     return ", ".join(f"{name} {SHRINKS[shrinks(deepest[norm])]}" for norm, name in NORMS.items())
+
+
+def slopes(deepest: dict[str, pd.Series[float]]) -> str:
+    """The numbers behind `verdict`, as a sentence."""
+    each = (
+        f"{spread(deepest[norm]['slope'], deepest[norm]['slope_standard_error'], 3)} {name}"
+        for norm, name in NORMS.items()
+    )
+    return f"The slope per block (± s.e.) is {' and '.join(each)}."
 
 
 def measured(row: pd.Series[float]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from regen import artifacts
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
-from regen.report.claims import Claims
+from regen.report.claims import Claims, Facts
 from regen.report.columns import Column
 
 COLUMNS = (
@@ -62,6 +62,10 @@ def chapter(params: Params, claims: Claims) -> Chapter:
             figures=_figures(list(verdicts["name"])),
         ),
         tables=[table],
+        facts={
+            row["name"]: Facts({"coefficients": params.dirac.coefficients}, _metrics(row))
+            for _, row in verdicts.iterrows()
+        },
         metrics={"dirac": {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}},
     )
 
@@ -85,7 +89,7 @@ def _figures(names: list[str], columns: int = 2) -> str:
 
 
 def _metrics(row: pd.Series[Any]) -> dict[str, Any]:
-    """Metrics of a game that `dvc metrics` follows: of its average, where one is kept."""
+    """Metrics of a game: of its average, where one is kept, which the report looked at."""
     suffix = "" if pd.isna(row["ema"]) else "_ema"
     columns = ("verdict", "agreement", "rate_per_1000", "final_distance")
     return {column: row[column + suffix] for column in columns}
