@@ -37,15 +37,21 @@ FILES = {artifacts.verdicts_file(): VERDICTS}
 
 
 @pytest.fixture
-def chapter():
+def chapter(params):
     write(FILES)
-    return dirac.chapter(Claims((Claim("f", "src", "verdict", "diverges", "jsd-1"),)))
+    return dirac.chapter(params, Claims((Claim("f", "src", "verdict", "diverges", "jsd-1"),)))
 
 
 def test_verdicts_beside_the_reports_wording(chapter):
     (table,) = chapter.tables
     assert table.data["report"].fillna("").tolist() == ["diverges", ""]
     assert set(table.data) == {*VERDICTS, "report"}
+
+
+def test_claims_may_ask_for_what_the_report_looked_at(chapter, params):
+    assert chapter.facts["jsd-1"].metrics["verdict"] == "cycles"
+    assert chapter.facts["w1-9"].metrics["verdict"] == "converges slowly"
+    assert chapter.facts["w1-9"].settings == {"coefficients": params.dirac.coefficients}
 
 
 def test_games_for_readers(chapter):

@@ -9,7 +9,9 @@ from regen.chapters import gan, scores
 from regen.chapters.scores import Scores, read_scores
 from regen.params.gan import ResidualRun
 from regen.report.chapter import all_facts
-from regen.report.claims import Claim, Claims, judge
+from regen.report.claims import Claim, Claims
+from regen.report.judge import judge
+from regen.report.ledger import table
 
 INCEPTION = "inception-torchvision"
 REPORT = {"data": "cifar10", "steps": 100_000, "extractor": INCEPTION}
@@ -122,7 +124,7 @@ def test_losses_of_several_seeds_are_close_on_average(read):
 
 def test_verdicts(params, chapter, scored):
     facts = all_facts([chapter, scores.chapter(params, scored)])
-    judged = judge(CLAIMS, facts).set_index("claim")
+    judged = table(judge(CLAIMS, facts)).set_index("claim")
     words = {
         "a": "other data",
         "b": "other data",

@@ -43,6 +43,7 @@ SUMMARY = {
     "kl_difference": 1e-15,
     "first_reconstruction": 540.0,
     "objective_difference": 1e-13,
+    "determinant_difference": 1e-9,
     "gan_saturation": "larger",
     "bernoulli_as_printed": "not finite",
     "bernoulli_as_defined": -543.25,

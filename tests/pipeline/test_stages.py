@@ -57,6 +57,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         "draw_attention_overview": {artifacts.figures_dir("attention")},
         "write_report": {
             artifacts.REPORT_PAGE,
+            artifacts.REPORT_CLAIMS,
             artifacts.REPORT_METRICS,
             artifacts.table_file("any").parent,
             artifacts.REPORT_TIMINGS,
@@ -225,6 +226,6 @@ def test_every_link_of_the_page_leads_somewhere_and_every_figure_is_shown(reprod
 
 def test_metrics_are_finite(reproduced):
     files = list(reproduced.root.glob("reports/**/*.json"))
-    assert len(files) == 15
+    assert len(files) == 16
     for file in files:
         json.loads(file.read_text(), parse_constant=pytest.fail)

@@ -39,7 +39,7 @@ def copied(tmp_path):
 
 def notes(page):
     """What a page says is missing, and why."""
-    found = re.findall(r'class="missing".*?</', page, re.DOTALL)
+    found = re.findall(r'<div class="missing".*?</div>', page, re.DOTALL)
     return [" ".join(re.sub("<[^>]*>", " ", each).split()) for each in found]
 
 
@@ -92,8 +92,8 @@ def test_what_is_absent_says_so_in_its_place_and_the_rest_appears(copied):
     book = Book(Results.of(copied), copied)
     flows, vaes = book.page("uva2019"), book.page("ift6135")
     said = " ".join(notes(flows))
-    assert f"realnvp {copied}/tables/realnvp.json: cannot be read" in said
-    assert f"scores {copied}/tables/scores.json: cannot be read" in said
+    assert f"Missing: realnvp {copied}/tables/realnvp.json: cannot be read" in said
+    assert f"Missing: scores {copied}/tables/scores.json: cannot be read" in said
     assert "figures/uva_z20/samples.png: no picture" in said
     assert "figures/l100/samples.png: no picture" in " ".join(notes(vaes))
     assert 'href="tables/vae.csv"' in flows

@@ -55,10 +55,12 @@ def test_readers_may_see_other_words_than_the_file_has():
 def test_what_several_chapters_know_of_a_run_is_put_together():
     one = Chapter(facts={"a": Facts({"data": "digits"}, {"x": 1})}, metrics={"a": {"x": 1, "y": 2}})
     other = Chapter(
-        "", facts={"a": Facts({"samples": 9}, {"z": 3}), "b": Facts({}, {})}, metrics={"a": {"y": 5}}
+        "",
+        facts={"a": Facts({"samples": 9}, {"z": 3}, {"z": "Three."}), "b": Facts({}, {})},
+        metrics={"a": {"y": 5}},
     )
     assert all_facts([one, other]) == {
-        "a": Facts({"data": "digits", "samples": 9}, {"x": 1, "z": 3}),
+        "a": Facts({"data": "digits", "samples": 9}, {"x": 1, "z": 3}, {"z": "Three."}),
         "b": Facts({}, {}),
     }
     assert all_metrics([one, other]) == {"a": {"x": 1, "y": 5}}

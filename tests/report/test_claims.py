@@ -3,20 +3,27 @@ from pathlib import Path
 import pytest
 import yaml
 
+from regen.chapters.runs import runs_of
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params import read_params
 from regen.params.yaml_files import read_yaml
-from regen.report.claims import as_claims
+from regen.report.claims import Claims, as_claims
 
 REPO = Path(__file__).parents[2]
 OURS = as_claims(read_yaml(REPO / "claims.yaml"), REPO / "claims.yaml").claims
 
-CLAIM = "claims:\n  - {id: a, source: s, run: l100, metric: log_p, expected: -95.6}\n"
+SOURCES = "sources: {s: a report}\n"
+CLAIM = f"{SOURCES}claims:\n  - {{id: a, source: s, run: l100, metric: log_p, expected: -95.6}}\n"
 
 
 def read(text):
     return as_claims(yaml.safe_load(text), Path("claims.yaml"))
+
+
+def with_key(text):
+    """Return the claim with another key."""
+    return CLAIM.replace("expected: -95.6", f"expected: -95.6, {text}")
 
 
 def test_a_claim_is_found_by_run_and_metric():
@@ -27,25 +34,59 @@ def test_a_claim_is_found_by_run_and_metric():
     assert claims.expected("l10", "log_p") is None
 
 
+def test_whole_numbers_stay_whole_and_figures_are_what_they_are():
+    assert repr(read(CLAIM.replace("-95.6", "1256698")).claims[0].expected) == "1256698"
+    assert repr(read(CLAIM.replace("-95.6", "[1.5, 2]")).claims[0].expected) == "[1.5, 2.0]"
+    assert read(with_key("tolerance: 1")).claims[0].tolerance == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (CLAIM.replace("expected", "expcted"), "a: .*'expcted'"),
-        (CLAIM.replace("metric: log_p, ", ""), "a: .*'metric'"),
-        (CLAIM.replace("id: a, ", ""), "log_p.*'id'"),
-        (CLAIM.replace(", expected: -95.6", ""), "a: .*'run' and 'expected'"),
+        (CLAIM.replace("expected", "expcted"), "a: 'expcted': unknown key; did you mean 'expected'? allowed"),
+        (CLAIM.replace("metric: log_p, ", ""), "a: 'metric': missing"),
+        (CLAIM.replace("id: a, ", ""), "{.*log_p.*}: 'id': missing"),
+        (CLAIM.replace(", expected: -95.6", ""), "a: should have 'run' and 'expected', or 'runs'"),
         (CLAIM.replace("run: l100, ", ""), "a: .*'runs'"),
         (CLAIM.replace("run: l100, ", "run: l100, runs: [l100, l10], "), "a: .*'runs'"),
-        ("claims:\n  - just words\n", "just words"),
-        ("sources: {}\n", "claims"),
-        ("", "claims"),
-        ("claims:\n", "claims"),
+        (CLAIM + CLAIM.splitlines()[2], "a: id: stands there 2 times; allowed: once"),
+        (CLAIM.replace("source: s", "source: t"), "a: source: 't': unknown; .*allowed: s"),
+        (CLAIM.replace("-95.6", ".nan"), "a: expected: nan: should be a number, words, or a list of numbers"),
+        (CLAIM.replace("-95.6", "[1.5, x]"), "a: expected: .*: should be a number, words, or a list"),
+        (CLAIM.replace("-95.6", "true"), "a: expected: True: should be a number, words, or a list"),
+        (CLAIM.replace("l100", "100"), "a: run: 100: should be a valid string"),
+        (with_key("tolerance: -1"), "a: tolerance: -1: should be greater than or equal to 0"),
+        (with_key("tolerance: little"), "a: tolerance: 'little': should be a valid number"),
+        (with_key("better: more"), "a: better: 'more': should be 'lower' or 'higher'"),
+        (with_key("given: data"), "a: given: 'data': should be a valid dictionary"),
+        (with_key("question: 3"), "a: question: 3: should be a valid string"),
+        (with_key("same: [x]"), "a: same: allowed where 'expected' is words"),
+        (with_key("at_most: 1"), "a: at_most: 1: should be a valid boolean"),
+        (CLAIM.replace("-95.6", "falls, at_most: true"), "a: at_most: allowed where 'expected' is a number"),
+        (CLAIM.replace(SOURCES, ""), "sources: should name the reports"),
+        (CLAIM.replace("a report", "[]"), "sources: should name the reports"),
+        (CLAIM + "claim: []\n", "claim: unknown key; did you mean 'claims'"),
+        ("claims:\n  - just words\n", "'just words': should be a claim"),
+        ("sources: {}\n", "should hold a list named claims"),
+        ("", "should hold a list named claims"),
+        ("claims:\n", "should hold a list named claims"),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_fit_is_named(text, message):
-    with pytest.raises(InputError, match=f"claims.yaml: .*{message}") as caught:
+    with pytest.raises(InputError, match=f"^claims.yaml: {message.replace('?', '.')}") as caught:
         read(text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_nobody_knows_is_named():
+    claims = read(CLAIM)
+    claims.check_runs({"l100", "l10"}, Path("claims.yaml"))
+    with pytest.raises(InputError, match=r"^claims.yaml: a: 'l100': no run of .*did you mean 'l10'\?.*$"):
+        claims.check_runs({"l10"}, Path("claims.yaml"))
+
+
+def test_our_claims_are_on_runs_of_the_paper_profile():
+    Claims(OURS).check_runs(runs_of(read_params(REPO / "profiles" / "paper.yaml")), Path("claims.yaml"))
 
 
 def test_our_claims():
@@ -71,6 +112,8 @@ def test_our_claims_can_be_judged_by_the_paper_profile():
                 used = paper.vae_run(name).model_dump() | paper.likelihood.model_dump()
             elif name in paper.realnvp:
                 used = paper.realnvp[name].model_dump()
+            elif claim.id.startswith("dirac-"):
+                used = paper.dirac.model_dump()
             elif name == "depth":
                 used = {"depth": max(paper.depth.depths)}
             else:

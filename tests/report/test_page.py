@@ -1,56 +1,41 @@
 import re
 
-import pytest
+from regen.report.page import page
+from regen.report.state import CHAPTERS
 
-from regen.report.chapter import Chapter
-from regen.report.claims import Claim, Claims, Facts, judge
-from regen.report.page import claims_table, page
-from report.cells import rows
-
-FACTS = {
-    "a": Facts({}, {"x": 102.25, "fine": 50.0, "word": "falls"}),
-    "b": Facts({"data": "digits"}, {"x": 3.5}),
+VERDICTS = {
+    "ift6135": ["agrees", "agrees", "differs (copy)", "other data"],
+    "vu2020": ["undecided", "not run"],
 }
-CHAPTERS = [Chapter("## One\n"), Chapter("## Two\n")]
+CLAIMS = {
+    f"{source}-{i}": {"source": source, "verdict": verdict}
+    for source, verdicts in VERDICTS.items()
+    for i, verdict in enumerate(verdicts)
+}
 
 
-@pytest.fixture
-def verdicts():
-    claims = (
-        Claim("x", "src", "x", 102.0, "a", tolerance=0.5),
-        Claim("fine", "src", "fine", 50.0, "a", tolerance=1e-4),
-        Claim("word", "src", "word", "falls", "a"),
-        Claim("order", "src", "x", runs=["b", "a"]),
-        Claim("other", "src", "x", 3.5, "b", given={"data": "mnist"}),
-    )
-    return claims_table(judge(Claims(claims), FACTS))
+def table(text):
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def test_claims_have_the_digits_that_their_verdicts_turn_on(verdicts):
-    assert [[row[0], *row[2:]] for row in rows(verdicts.text)] == [
-        ["x", "102", "102.25", "0.5", "agrees"],
-        ["fine", "50.0000", "50.0000", "0.0001", "agrees"],
-        ["word", "falls", "falls", "", "agrees"],
-        ["order", "b, a", "b (3.50), a (102.25)", "", "agrees"],
-        ["other", "3.50", "3.50", "", "other data"],
-    ]
-    assert verdicts.data.loc[1, "ours"] == 50.0
+def test_the_state_of_each_report():
+    rows = {row[0]: list(map(int, row[1:])) for row in table(page(CLAIMS, []))}
+    assert list(rows) == list(CHAPTERS.values())
+    assert rows[CHAPTERS["ift6135"]] == [2, 1, 0, 1, 4]
+    assert rows[CHAPTERS["vu2020"]] == [0, 0, 1, 1, 2]
+    assert rows[CHAPTERS["uva2020"]] == [0, 0, 0, 0, 0]
 
 
-def test_chapters_in_their_order_then_the_claims(verdicts):
-    text = page(5, [], CHAPTERS, verdicts)
-    assert re.findall(r"^##+ (.*)$", text, re.MULTILINE) == ["One", "Two", "What the reports claim"]
-    assert "Seed 5." in text
-    assert verdicts.text in text
-    assert not re.search(r"[{}]", text)
+def test_copies_of_data_are_told_of():
+    assert "official files" not in page(CLAIMS, [])
+    assert "(`data.sha256` in params.yaml): digits, mnist. Tables" in page(CLAIMS, ["mnist", "digits"])
 
 
-def test_copies_of_data_are_told_of(verdicts):
-    assert "official files" not in page(5, [], CHAPTERS, verdicts)
-    text = page(5, ["mnist", "digits"], CHAPTERS, verdicts)
-    assert "(`data.sha256` in params.yaml): digits, mnist. Tables" in text
-
-
-def test_without_claims():
-    none = claims_table(judge(Claims(()), FACTS))
-    assert "What the reports claim" not in page(5, [], CHAPTERS, none)
+def test_a_recorded_run_has_its_name_its_own_settings_and_no_book():
+    last, recorded = page(CLAIMS, []), page(CLAIMS, [], "paper-cpu")
+    assert last.splitlines()[1] == "# Results of the last run"
+    assert recorded.splitlines()[1] == "# Run paper-cpu"
+    assert ("(../params.yaml)" in last, "(params.yaml)" in recorded) == (True, True)
+    assert ("index.html" in last, "index.html" in recorded) == (True, False)
+    assert not re.search(r"[{}]", last + recorded)

@@ -30,6 +30,7 @@ from regen.artifacts.files import (
 from regen.artifacts.maps import AttentionMap, read_maps, write_maps
 from regen.artifacts.paths import (
     BOOK_PDF,
+    REPORT_CLAIMS,
     REPORT_METRICS,
     REPORT_PAGE,
     REPORT_TIMINGS,
@@ -76,6 +77,7 @@ __all__ = [
     "BOOK_PDF",
     "END",
     "PAD",
+    "REPORT_CLAIMS",
     "REPORT_METRICS",
     "REPORT_PAGE",
     "REPORT_TIMINGS",

@@ -11,6 +11,7 @@ REPORT_PAGE = Path("reports/README.md")
 BOOK_PDF = Path("reports/regen.pdf")
 """All pages of the book in one file. Not in git, like the pages."""
 REPORT_METRICS = Path("reports/metrics.json")
+REPORT_CLAIMS = Path("reports/claims.json")
 REPORT_TIMINGS = Path("reports/timings.csv")
 """Training times of all runs, also as Markdown next to it. Not in git, since they depend on the machine."""
 

@@ -20,5 +20,5 @@ def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
         theory.chapter(),
         attention.chapter(params),
         depth.chapter(params),
-        dirac.chapter(claims),
+        dirac.chapter(params, claims),
     ]

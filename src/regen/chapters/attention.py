@@ -54,6 +54,7 @@ def chapter(params: Params) -> Chapter:
             name: Facts(
                 {"data": run.data, "epochs": run.epochs},
                 {**scores[name], **{key: each.word for key, each in found[name].items()}},
+                {key: each.told for key, each in found[name].items()},
             )
             for name, run in runs.items()
         },

@@ -30,9 +30,6 @@ FOLLOWED = ("slope", "norm_lambda", "loss")
 SURE = 2.0
 """Standard errors by which a slope must be below 0."""
 SHRINKS = {True: "shrinks", False: "does not shrink"}
-REPORT = {"post": True, "pre": False}
-"""Whether gradients shrink, as the report has it."""
-AGREES = {True: "agrees", False: "disagrees"}
 
 
 def chapter(params: Params) -> Chapter:
@@ -43,7 +40,13 @@ def chapter(params: Params) -> Chapter:
     deepest = {row["norm"]: row for _, row in stacks[stacks["depth"] == stacks["depth"].max()].iterrows()}
     return Chapter(
         tables=[table],
-        facts={"depth": Facts({"depth": max(settings.depths)}, {"gradients": verdict(deepest)})},
+        facts={
+            "depth": Facts(
+                {"depth": max(settings.depths)},
+                {"gradients": verdict(deepest)},
+                {"gradients": told(deepest, stacks)},
+            )
+        },
         metrics={"depth": {f"{norm}_{key}": row[key] for norm, row in deepest.items() for key in FOLLOWED}},
     )
 
@@ -58,17 +61,21 @@ def verdict(deepest: dict[str, pd.Series[float]]) -> str:
     return ", ".join(f"{name} {SHRINKS[shrinks(deepest[norm])]}" for norm, name in NORMS.items())
 
 
+def told(deepest: dict[str, pd.Series[float]], stacks: pd.DataFrame) -> str:
+    """The numbers behind `verdict`, and which depths train, as sentences."""
+    return " ".join([*map(measured, deepest.values()), trained(stacks)])
+
+
 def measured(row: pd.Series[float]) -> str:
-    """What is found of one stack, against the report's argument."""
+    """What is found of one stack."""
     norm, depth = str(row["norm"]), f"{row['depth']:g}"
     power = f", and λ^{depth} = {cell(row['norm_lambda'] ** row['depth'])}" if norm == "post" else ""
     slope = spread(row["slope"], row["slope_standard_error"], 3)
     return (
-        f"- {NORMS[norm]}: λ is {row['norm_lambda']:.3f}{power}. The whole block, with the derivative of A, "
-        f"has a gain of {row['gain']:.3f}. Relative to that at the output, the gradient is "
-        f"{row['input_gradient']:.2f} at the input and {row['least_gradient']:.2f} at its smallest. With a "
-        f"slope of {slope} it {SHRINKS[shrinks(row)]} towards the input: ours "
-        f"{AGREES[shrinks(row) == REPORT[norm]]} with the report."
+        f"{NORMS[norm].capitalize()} with {depth} blocks: λ is {row['norm_lambda']:.3f}{power}; the whole "
+        f"block, with the derivative of A, has a gain of {row['gain']:.3f}. Relative to that at the output, "
+        f"the gradient is {row['input_gradient']:.2f} at the input and {row['least_gradient']:.2f} at its "
+        f"smallest. With a slope of {slope} per block (± s.e.) it {SHRINKS[shrinks(row)]} towards the input."
     )
 
 

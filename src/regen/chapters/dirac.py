@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from regen import artifacts
+from regen.params import Params
 from regen.report.chapter import Chapter, Table
-from regen.report.claims import Claims
+from regen.report.claims import Claims, Facts
 from regen.report.columns import Column
 
 COLUMNS = (
@@ -28,12 +29,16 @@ COLUMNS = (
 )
 
 
-def chapter(claims: Claims) -> Chapter:
+def chapter(params: Params, claims: Claims) -> Chapter:
     """Games of `params`; InputError where their verdicts are absent."""
     verdicts = artifacts.read_csv(artifacts.verdicts_file())
     table = games(verdicts, claims)
     return Chapter(
         tables=[table],
+        facts={
+            row["name"]: Facts({"coefficients": params.dirac.coefficients}, _metrics(row))
+            for _, row in verdicts.iterrows()
+        },
         metrics={"dirac": {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}},
     )
 
@@ -52,7 +57,7 @@ def _game(row: pd.Series) -> str:
 
 
 def _metrics(row: pd.Series[Any]) -> dict[str, Any]:
-    """Metrics of a game that `dvc metrics` follows: of its average, where one is kept."""
+    """Metrics of a game: of its average, where one is kept, which the report looked at."""
     suffix = "" if pd.isna(row["ema"]) else "_ema"
     columns = ("verdict", "agreement", "rate_per_1000", "final_distance")
     return {column: row[column + suffix] for column in columns}

@@ -34,12 +34,6 @@ class Found:
     told: str
     """With the numbers behind it, as a sentence."""
 
-    def against(self, expected: str) -> str:
-        """Sentence on whether it is what the report says."""
-        if self.word == NOT_SCORED:
-            return "No verdict."
-        return f"Ours {'agrees' if self.word == expected else 'disagrees'} with the report."
-
 
 UNKNOWN = Found(NOT_SCORED, "Without a run that differs in this setting alone, nothing is compared.")
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
+from regen.errors import suggest
+
 Location = tuple[int | str, ...]
 
 NAMES = "a run's name has lower-case letters, digits and _, and starts with a letter"
@@ -29,13 +31,6 @@ class _Kinds(NamedTuple):
         """Keys of `kind` that not all kinds have, in the schema's order."""
         shared = set.intersection(*(set(model.model_fields) for model in self.models.values()))
         return [key for key in self.models[kind].model_fields if key not in shared]
-
-
-def suggest(word: str, known: list[str]) -> str:
-    """Hint `did you mean 'x'? ` where a known word is close, then the list of what is allowed."""
-    close = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}allowed: {', '.join(sorted(known))}"
 
 
 def explain(errors: list[Any], schema: type[BaseModel]) -> list[str]:

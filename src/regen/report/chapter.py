@@ -84,7 +84,11 @@ def all_facts(chapters: Iterable[Chapter]) -> dict[str, Facts]:
     for chapter in chapters:
         for run, facts in chapter.facts.items():
             known = found.get(run, Facts({}, {}))
-            found[run] = Facts({**known.settings, **facts.settings}, {**known.metrics, **facts.metrics})
+            found[run] = Facts(
+                {**known.settings, **facts.settings},
+                {**known.metrics, **facts.metrics},
+                {**known.told, **facts.told},
+            )
     return found
 
 

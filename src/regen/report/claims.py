@@ -1,20 +1,32 @@
-"""What the reports claim: `claims.yaml`, and what our figures say of each claim."""
+"""What the reports claim: `claims.yaml`, read and checked; and what is known of a run of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import pandas as pd
+import pydantic
+from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
-from regen.errors import InputError
+from regen.errors import InputError, suggest
 from regen.report.columns import Better, Column
 
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
 COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))
+"""Of the ledger's table, as the page shows it."""
+SECTIONS = ("sources", "claims")
+ALLOWED = {
+    "expected": "should be a number, words, or a list of numbers",
+    "runs": "should be a list of names",
+    "same": "should be a list of words",
+}
+"""What a key may hold, where pydantic would name each kind in a message of its own."""
+
+Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -25,23 +37,38 @@ class Claim:
     settings, without which no verdict is given.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     id: str
     source: str
     metric: str
-    expected: float | str | list[float] | None = None
+    expected: StrictInt | Figure | str | list[Figure] | None = None
     run: str = ""
     runs: list[str] = field(default_factory=list)
     better: Better | None = None
     """For metrics that no table shows, whose columns say it: which comes first; None: the lower."""
     what: str = ""
-    tolerance: float = 0.0
-    at_most: bool = False
+    tolerance: Annotated[Figure, Field(ge=0)] = 0.0
+    at_most: StrictBool = False
     """Whether `expected` is a limit, which ours must not exceed."""
     given: dict[str, Any] = field(default_factory=dict)
+    same: list[str] = field(default_factory=list)
+    """Words of ours that mean what `expected` says in the report's."""
+    question: str = ""
+    """Number of the report's question, where it is known."""
 
     def __post_init__(self) -> None:
         if bool(self.run) == bool(self.runs) or (self.run and self.expected is None):
-            raise TypeError("should have 'run' and 'expected', or 'runs'")
+            raise ValueError("should have 'run' and 'expected', or 'runs'")
+        if self.at_most and not isinstance(self.expected, int | float):
+            raise ValueError("at_most: allowed where 'expected' is a number")
+        if self.same and not isinstance(self.expected, str):
+            raise ValueError("same: allowed where 'expected' is words")
+
+    @property
+    def names(self) -> list[str]:
+        """Runs that it is about."""
+        return self.runs or [self.run]
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,8 @@ class Facts:
 
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Sentences with the numbers behind a metric, by its name, where a family has some."""
 
 
 @dataclass(frozen=True)
@@ -69,84 +98,68 @@ class Claims:
 
     def data(self, run: str) -> str | None:
         """Name of the data on which a report made what it claims of a run, or None."""
-        about = (claim.given for claim in self.claims if run in (claim.run, *claim.runs))
+        about = (claim.given for claim in self.claims if run in claim.names)
         return next((given["data"] for given in about if "data" in given), None)
+
+    def check_runs(self, known: Collection[str], path: Path) -> None:
+        """Raise InputError, naming the first claim of `path` on a run that is not among `known`."""
+        for claim in self.claims:
+            for name in claim.names:
+                if name not in known:
+                    raise InputError(
+                        f"{path}: {claim.id}: {name!r}: no run of params.yaml nor of profiles/; "
+                        f"{suggest(name, known)}"
+                    )
+
+
+# ---- the file --------------------------------------------------------------------------------------------
 
 
 def as_claims(content: Any, path: Path) -> Claims:
     """Claims in the content of the YAML file `path`; InputError names the one that does not fit."""
-    entries = content.get("claims") if isinstance(content, dict) else None
-    if not isinstance(entries, list):
+    if not isinstance(content, dict) or not isinstance(entries := content.get("claims"), list):
         raise InputError(f"{path}: should hold a list named claims")
-    return Claims(tuple(_claim(entry, path) for entry in entries))
+    if unknown := sorted(map(str, content.keys() - set(SECTIONS))):
+        raise InputError(f"{path}: {unknown[0]}: unknown key; {suggest(unknown[0], SECTIONS)}")
+    claims = tuple(_claim(entry, path) for entry in entries)
+    _check_ids(claims, path)
+    _check_sources(claims, content.get("sources"), path)
+    return Claims(claims)
 
 
 def _claim(entry: Any, path: Path) -> Claim:
     if not isinstance(entry, dict):
         raise InputError(f"{path}: {entry!r}: should be a claim, with id, source, run, metric and expected")
     try:
-        return Claim(**entry)
-    except TypeError as error:
-        raise InputError(f"{path}: {entry.get('id', entry)}: {error}") from None
+        return pydantic.TypeAdapter(Claim).validate_python(entry)
+    except pydantic.ValidationError as error:
+        name = entry.get("id", str(entry))
+        raise InputError(f"{path}: {name}: {_mistake(error.errors()[0], entry)}") from None
 
 
-def judge(
-    claims: Claims,
-    facts: Mapping[str, Facts],
-    better: Mapping[str, Better] | None = None,
-    marks: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """Verdicts: a row for each claim on runs that there are, with the report's figure and ours.
+def _mistake(error: Any, entry: Mapping[str, Any]) -> str:
+    """What is wrong with one key of `entry`, or with several together."""
+    key = str(error["loc"][0]) if error["loc"] else ""
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key!r}: unknown key; {suggest(key, (each.name for each in fields(Claim)))}"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{key!r}: missing"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{key}: {entry[key]!r}: {ALLOWED.get(key, message)}" if key else message
 
-    A curve is compared where it is furthest from the report's. A run with other settings than the report's,
-    such as its data, gets no verdict, nor does one that was not scored. `better` says which values of a
-    metric come first in an order, `marks` what follows the verdicts on a run, as where its data is a copy.
-    """
-    rows = []
-    for claim in claims.claims:
-        names = claim.runs or [claim.run]
-        if all(name in facts for name in names):
-            these = [facts[name] for name in names]
-            first = claim.better or (better or {}).get(claim.metric, "lower")
-            ours, expected, agrees = _ordered(claim, these, first) if claim.runs else _compared(claim, *these)
-            verdict = _other(claim, these) or (
-                "agrees" if agrees else NOT_SCORED if ours == NOT_SCORED else "differs"
+
+def _check_ids(claims: Collection[Claim], path: Path) -> None:
+    counts = Counter(claim.id for claim in claims)
+    if again := [name for name, count in counts.items() if count > 1]:
+        raise InputError(f"{path}: {again[0]}: id: stands there {counts[again[0]]} times; allowed: once")
+
+
+def _check_sources(claims: Collection[Claim], sources: Any, path: Path) -> None:
+    if not isinstance(sources, dict) or not all(isinstance(words, str) for words in sources.values()):
+        raise InputError(f"{path}: sources: should name the reports, each with a line on what it is")
+    for claim in claims:
+        if claim.source not in sources:
+            raise InputError(
+                f"{path}: {claim.id}: source: {claim.source!r}: unknown; "
+                f"{suggest(claim.source, map(str, sources))}"
             )
-            mark = next((marks[name] for name in names if name in marks), "") if marks else ""
-            rows.append((claim.id, claim.what, expected, ours, claim.tolerance or None, verdict + mark))
-    return pd.DataFrame(rows, columns=[column.key for column in COLUMNS])
-
-
-def _other(claim: Claim, facts: list[Facts]) -> str:
-    """`other data`, of the first setting that is not the report's; nothing where all are."""
-    other = (key for key, value in claim.given.items() for each in facts if each.settings.get(key) != value)
-    name = next(other, "")
-    return name and f"other {name.replace('_', ' ')}"
-
-
-def _compared(claim: Claim, facts: Facts) -> tuple[Any, Any, bool]:
-    """Our figure, the report's, and whether they agree; of a curve, where they are furthest apart."""
-    ours, expected = _value(claim, facts), claim.expected
-    if isinstance(expected, list):
-        ours, expected = max(zip(ours, expected, strict=False), key=lambda pair: abs(pair[0] - pair[1]))
-    if isinstance(expected, str) or isinstance(ours, str):
-        return ours, expected, ours == expected
-    return ours, expected, ours <= expected if claim.at_most else abs(ours - expected) <= claim.tolerance
-
-
-def _ordered(claim: Claim, facts: list[Facts], better: Better) -> tuple[str, str, bool]:
-    """Our order and the report's, best first, and whether they are the same."""
-    values = [_value(claim, each) for each in facts]
-    sign = 1 if better == "lower" else -1
-    words = [value for value in values if isinstance(value, str)]
-    order = [] if words else sorted(range(len(values)), key=lambda i: sign * values[i])
-    ours = ", ".join(f"{claim.runs[i]} ({values[i]:.2f})" for i in order) or words[0]
-    return ours, ", ".join(claim.runs), order == list(range(len(values)))
-
-
-def _value(claim: Claim, facts: Facts) -> Any:
-    if claim.metric not in facts.metrics:
-        raise InputError(
-            f"claims.yaml: {claim.id}: {claim.metric!r} is no metric of {claim.run or claim.runs}"
-        )
-    return facts.metrics[claim.metric]

@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from regen.report.chapter import Table
-from regen.report.claims import COLUMNS
 from regen.report.state import state
 
 PAGE = """\
@@ -61,17 +59,3 @@ def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str], recor
         state=table,
         copies=named,
     )
-
-
-def claims_table(judged: pd.DataFrame) -> Table:
-    """Table of claims and verdicts, shown with the digits that its verdicts turn on."""
-    fine = [bool(tolerance and tolerance < 0.1) for tolerance in judged["tolerance"]]
-    shown = judged.copy()
-    for name in ("report", "ours"):
-        pairs = zip(judged[name], fine, strict=True)
-        shown[name] = pd.Series([_fine(value) if small else value for value, small in pairs], dtype=object)
-    return Table("claims", judged, COLUMNS, shown)
-
-
-def _fine(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) and abs(value) >= 1e-3 else value

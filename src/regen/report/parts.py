@@ -214,10 +214,15 @@ def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
     """A claim with its figures as texts, of as many digits as its verdict turns on, or None."""
     tolerance = claim.get("tolerance")
     digits = 4 if isinstance(tolerance, float) and 1e-4 < tolerance < 0.1 else None
-    figures = {key: claim.get(key) for key in ("expected", "ours", "error", "tolerance")}
+    figures = {key: _ends(claim.get(key)) for key in ("expected", "ours", "error", "tolerance")}
     texts = {key: spread(value, None, digits) or None for key, value in figures.items()}
     unknown = dict.fromkeys(("question", "rule", "why", "verdict", "what", "source"))
     return {"id": name, **unknown, **claim, **texts}
+
+
+def _ends(value: Any) -> Any:
+    """A curve by its ends, which is what a claim has that was not run; anything else as it is."""
+    return f"{value[0]} to {value[-1]}" if isinstance(value, list) else value
 
 
 def _cells(

@@ -55,7 +55,7 @@ class Results:
     @cached_property
     def claims(self) -> dict[str, dict[str, Any]]:
         """Verdicts by claim; InputError where they are absent or damaged."""
-        file = self.folder / "claims.json"
+        file = self.folder / artifacts.REPORT_CLAIMS.name
         if not file.exists() and (self.folder / "tables" / "claims.csv").exists():
             rows = self.table("claims")["rows"]
             return {row["values"]["claim"]: row["values"] for row in rows}
