@@ -77,7 +77,7 @@ def find_browser() -> str:
     """Path of Chromium or Chrome; InputError if there is none."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        raise InputError("Chromium or Chrome: neither is installed; one of them prints the PDF")
+        raise InputError("Chromium or Chrome: neither is installed, and one of them is needed")
     return found
 
 

@@ -53,7 +53,7 @@ class Links(HTMLParser):
 class Chapter(HTMLParser):
     """What stands in `main` of a page, with ids and links as they are where all pages are one.
 
-    `files` are the pages of the book. Links to other files are dropped: readers of the PDF may lack them.
+    `files` are the pages of the book. Links to other files are dropped, as a PDF is read without them.
     """
 
     def __init__(self, file: str, files: Iterable[str]) -> None:
