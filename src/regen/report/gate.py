@@ -1,4 +1,4 @@
-"""Changes that are not let through: metrics much worse, verdicts lost, unless `accepted.yaml` accepts them."""
+"""What is not let through: metrics much worse, verdicts lost, unless `accepted.yaml` accepts them."""
 
 from __future__ import annotations
 
