@@ -26,6 +26,13 @@ def test_a_metric_may_get_worse_by_three_deviations(new, refused):
     assert [each.name for each in gate(new).refused] == ["r.loss"] * refused
 
 
+def test_how_much_worse_is_told():
+    assert [gate(new).refused[0].told for new in (3.0, "not finite")] == [
+        "worse by 4.0 deviations",
+        "worse by more than any seed makes",
+    ]
+
+
 def test_a_lost_verdict_is_refused():
     (failure,) = gate(1.0, verdict="undecided").refused
     assert (failure.kind, failure.name, failure.told) == ("claim", "r-falls", "agrees, now undecided")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,15 +63,22 @@ class Gate:
 
 def _worse(changes: Changes) -> list[tuple[Kind, str, str]]:
     """Kind, name and by how much of all that is worse than it may be."""
-    found: list[tuple[Kind, str, str]] = [
+    claims: list[tuple[Kind, str, str]] = [
         ("claim", one.claim, f"{one.old}, now {one.new or 'no claim'}")
         for one in changes.verdicts or ()
         if one.lost
     ]
-    for metric in changes.metrics or ():
-        if metric.worse and metric.size is not None and metric.size > MOST:
-            found.append(("metric", metric.name, f"worse by {metric.size:.1f} deviations"))
-    return found
+    metrics: list[tuple[Kind, str, str]] = [
+        ("metric", one.name, f"worse by {size(one.size)}")
+        for one in changes.metrics or ()
+        if one.worse and one.size is not None and one.size > MOST
+    ]
+    return claims + metrics
+
+
+def size(deviations: float) -> str:
+    """Size of a change in words; one of what no seed changes is above all."""
+    return "more than any seed makes" if math.isinf(deviations) else f"{deviations:.1f} deviations"
 
 
 def as_accepted(content: Any, path: Path, known: Mapping[Kind, Collection[str]]) -> list[Accepted]:
