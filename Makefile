@@ -10,11 +10,11 @@ BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
-export BASE NAME
+export BASE FAIL_ON HTML NAME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce open pdf same test numbers check bench diff record schema lock clean
+.PHONY: help setup reproduce open pdf same test numbers check bench diff noise record schema lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -60,8 +60,11 @@ check: setup  ## ruff, mypy, and whether the exported schema is current
 bench: setup  ## time what benchmarks/README.md lists, against a plain loop in the same run
 	python -m benchmarks
 
-diff: setup  ## Markdown of what changed in metrics and params since BASE (default: main)
-	@python stages/write_diff.py "$$BASE"
+diff: setup  ## what changed since BASE (default: main): verdicts, params, metrics, figures; FAIL_ON=worse, HTML=FILE
+	@python stages/write_diff.py $${FAIL_ON:+--fail-on "$$FAIL_ON"} $${HTML:+--html "$$HTML"} -- "$$BASE"
+
+noise: setup  ## train the quick profile with 5 other seeds each: by how much a seed changes each metric
+	python -m benchmarks.noise
 
 record: setup  ## keep the results of the last run under results/$(NAME)
 	python stages/record_results.py "$$NAME"

@@ -29,7 +29,9 @@ def record_results(name: str) -> None:
     made_with = {"date": date.today().isoformat(), **environment(device)}
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree("reports", folder, ignore=shutil.ignore_patterns("*.html", ".gitignore"))
+    shutil.copytree(
+        "reports", folder, ignore=shutil.ignore_patterns("*.html", "*.pdf", "compare", ".gitignore")
+    )
     for file in ("params.yaml", "dvc.lock"):
         shutil.copy(file, folder)
     artifacts.write_text(folder / "README.md", page(Results.of(folder).claims, params.copies, name))

@@ -1,4 +1,3 @@
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +7,30 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 from book.demo import write_demo
+from regen import artifacts
 from regen.errors import InputError
 from regen.pipeline.browser import FLAGS, find_browser, sandbox_flags
+from regen.report.book import Book
+from regen.report.results import Results
+
+REPORTS = Path(__file__).parents[2] / "reports"
 
 
-@pytest.fixture(scope="session")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the pages under test: $BOOK, such as reports, or else a small book with made-up results."""
-    if given := os.environ.get("BOOK"):
-        return Path(given).resolve()
-    return write_demo(tmp_path_factory.mktemp("book"))
+@pytest.fixture(scope="session", params=["the book of the results in git", "a small book"])
+def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the pages under test."""
+    folder = tmp_path_factory.mktemp("book")
+    return write_demo(folder) if request.param == "a small book" else write_real(folder)
+
+
+def write_real(folder: Path) -> Path:
+    """Write the book of the results in git."""
+    for name in ("tables", "figures", "claims.json"):
+        copy = shutil.copytree if (REPORTS / name).is_dir() else shutil.copy
+        copy(REPORTS / name, folder / name)
+    results = Results(folder, REPORTS.parent / "params.yaml")
+    Book(results, folder, {"settings": "the quick profile"}).write(artifacts.write_text)
+    return folder
 
 
 @pytest.fixture

@@ -34,10 +34,11 @@ def test_a_learning_rate_in_a_copy_and_what_differs_there(reproduced):
     }
 
     text = reproduced.python("stages/write_diff.py", "faster").stdout
-    metrics, params = text.split("### Params")
-    assert re.search(r"\| reports/metrics.json +\| small.log_p +\| -\d", metrics)
+    _, params, metrics, figures = re.split("### Params|### Metrics|### Figures", text)
+    assert re.search(r"\| small.log_p +\| -\d", metrics)
     assert "dirac" not in metrics
-    assert re.search(r"\| params.yaml +\| vae.small.learning_rate +\| 0.05 +\| 0.001 +\|", params)
+    assert re.search(r"\| vae.small.learning_rate +\| 0.05 +\| 0.001 +\|", params)
+    assert "reports/figures/small/samples.png" in figures
 
 
 def test_an_experiment_in_place_keeps_the_comments(disturbed):
@@ -70,14 +71,16 @@ def test_metrics_and_plots_are_shown(reproduced):
 
 def test_write_diff_where_nothing_changed(reproduced):
     text = reproduced.python("stages/write_diff.py", "HEAD").stdout
-    assert re.sub(r"\s+", " ", text) == (
-        "## Changes since `HEAD` ### Metrics No changes. ### Params No changes. "
-    )  # fmt: skip
+    assert re.sub(r"\d+ are", "n are", " ".join(text.split())) == (
+        "## Changes since `HEAD` ### Claims No verdict changed. ### Params No param changed. "
+        "### Metrics No metric changed. n are equal. ### Figures 0 changed, 0 new, 0 removed."
+    )
 
 
 def test_write_diff_since_a_revision_without_results(reproduced):
     text = reproduced.python("stages/write_diff.py", "HEAD~1").stdout
-    assert re.search(r"\| small.log_p +\| - +\| -\d", text)
+    assert "`HEAD~1` has no `reports/metrics.json`" in text
+    assert "`HEAD~1` has no `reports/claims.json`" in text
 
 
 @pytest.mark.parametrize("base", ["mian", "", "--all", "HEAD:params.yaml"])

@@ -25,8 +25,8 @@ def test_a_table_as_files(tmp_path):
     assert (tmp_path / "some.csv").read_text() == "run,x,hidden\na,0.125,1\nb,1234567,1\n"
     assert json.loads((tmp_path / "some.json").read_text()) == {
         "columns": [
-            {"key": "run", "title": "run", "better": None},
-            {"key": "x", "title": "X", "better": "higher"},
+            {"key": "run", "title": "run", "better": None, "of": "run"},
+            {"key": "x", "title": "X", "better": "higher", "of": "x_of_record"},
         ],
         "empty": "None.",
         "rows": [

@@ -31,14 +31,21 @@ _Loader.add_implicit_resolver(
 def read_yaml(path: Path) -> Any:
     """Read a YAML file; InputError if it is not YAML or has a duplicate key."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return yaml.load(file, _Loader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not YAML: {error}") from None
+        return parse_yaml(path.read_bytes(), path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); run from the repository's root"
         ) from None
+
+
+def parse_yaml(content: bytes, path: Path) -> Any:
+    """Parse the content of a YAML file, which is `path` in messages; InputError as `read_yaml` has it."""
+    try:
+        loader = _Loader(content.decode("utf-8"))
+        loader.name = str(path)
+        return loader.get_single_data()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""

@@ -104,6 +104,19 @@ def open_(
 
 
 @app.command()
+def compare(
+    other: Annotated[
+        str,
+        typer.Argument(help="A folder with results, such as results/paper-cpu, or a revision or experiment."),
+    ],
+) -> None:
+    """Put the results of OTHER beside those of the last run, chapter by chapter, into reports/compare."""
+    from regen.pipeline.compare import compare as write_comparison
+
+    print(f"Both, chapter by chapter: {write_comparison(other)}")
+
+
+@app.command()
 def pdf() -> None:
     """Print the book of results to reports/regen.pdf; needs Chromium or Chrome."""
     print_book(artifacts.book_page("index"), artifacts.BOOK_PDF)

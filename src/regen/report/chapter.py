@@ -47,7 +47,10 @@ class Table:
     def write(self, path: Path) -> None:
         """Publish the CSV file as `path`, and what readers see as JSON beside it."""
         artifacts.write_csv(path, self.data)
-        columns = [{"key": each.key, "title": each.title, "better": each.better} for each in self.headings]
+        columns = [
+            {"key": each.key, "title": each.title, "better": each.better, "of": each.source}
+            for each in self.headings
+        ]
         values = self._shown.to_dict("records")
         rows = [
             {"cells": cells, "values": {str(key): _plain(value) for key, value in row.items()}}

@@ -1,0 +1,31 @@
+"""Which values of the followed metrics are the better ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from regen.chapters import depth
+from regen.chapters.scores import FRECHET, KERNEL
+from regen.report.columns import Better
+from regen.report.results import Results
+
+UNSHOWN: dict[str, Better] = {"train_negative_elbo": "lower", "elbo": "higher"}
+"""Of metrics that no table shows."""
+
+
+def metric_directions(tables: Path) -> dict[str, Better]:
+    """Which values are better, by the last part of a metric's name; those without a direction are absent.
+
+    As the columns of the `tables` in a folder say, and for distances by all of their names.
+
+    Raises:
+        InputError: a table is damaged.
+    """
+    results = Results(tables.parent, Path())
+    columns = [column for name in results.tables() for column in results.table(name)["columns"]]
+    found: dict[str, Better] = {column["of"]: column["better"] for column in columns if column["better"]}
+    for name, words in (("distance", FRECHET), ("kernel", KERNEL)):
+        found |= {key: found[name] for key in words if name in found}
+    if "loss" in found:
+        found |= {f"{norm}_loss": found["loss"] for norm in depth.NORMS}
+    return UNSHOWN | found

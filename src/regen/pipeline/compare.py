@@ -1,0 +1,56 @@
+"""Another run's results beside those of the last run: the pages of the book, with both in each place."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+from regen import artifacts
+from regen.errors import InputError
+from regen.report.book import Book
+from regen.report.results import Results
+from regen.report.revision import Revision, git
+
+REPORTS = artifacts.REPORT_METRICS.parent
+COMPARED = ("reports", "params.yaml")
+"""What a revision is asked for."""
+
+
+def compare(other: str) -> Path:
+    """Write the book with the results of `other` beside ours into reports/compare; return its first page.
+
+    `other` is a folder with results, such as a student's reports/ or one under results/, or else a revision
+    or an experiment.
+
+    Raises:
+        InputError: it is neither, or has no results; or nothing was run here.
+    """
+    folder = REPORTS / "compare"
+    ours = Results.of(REPORTS)
+    if Path(other).is_dir():
+        theirs = Results.of(Path(other))
+    else:
+        theirs = Results.of(_checked_out(other, folder / "other") / "reports")
+    made = {"settings": f"these results beside {other}"}
+    Book(ours, folder, made, theirs, label=Path(other).name or other).write(artifacts.write_text)
+    return folder / "index.html"
+
+
+def _checked_out(name: str, folder: Path) -> Path:
+    """Put the results of a revision into `folder`, and return it."""
+    try:
+        revision = Revision.of(name)
+    except InputError:
+        raise InputError(
+            f"OTHER: {name!r}: neither a folder nor a revision; allowed: a folder like results/NAME, a branch, "
+            "commit or experiment"
+        ) from None
+    archive = git("archive", revision.commit, *COMPARED)
+    if not archive:
+        raise InputError(f"OTHER: {name!r}: that revision has no {' and '.join(COMPARED)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    return folder

@@ -1,0 +1,86 @@
+"""Another run's results beside ours, from a folder and from a revision."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from regen.errors import InputError
+from regen.pipeline.compare import compare
+from regen.report.book import TITLES
+
+REPO = Path(__file__).parents[2]
+
+
+def git(*args):
+    command = ["git", "-c", "user.name=test", "-c", "user.email=test", *args]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A repository with two results: those in git, and before them others, of one table."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "--quiet")
+    shutil.copytree(REPO / "reports", "reports", ignore=shutil.ignore_patterns("runs", "*.gif", "*.html"))
+    shutil.copy(REPO / "params.yaml", "params.yaml")
+    table = Path("reports/tables/vae.json")
+    ours = table.read_text()
+    table.write_text(ours.replace("l100_planar", "their_own"))
+    git("add", "--all", "--force")
+    git("commit", "--quiet", "-m", "theirs")
+    git("tag", "theirs")
+    table.write_text(ours)
+    return tmp_path
+
+
+def sources(page):
+    return re.findall(r'(?:src|href)="([^"#:]+)"', page.read_text())
+
+
+def test_beside_a_revision(workspace):
+    first = compare("theirs")
+    assert first == Path("reports/compare/index.html")
+    assert {path.stem for path in first.parent.glob("*.html")} == set(TITLES)
+    for page in first.parent.glob("*.html"):
+        assert [name for name in sources(page) if not (page.parent / name).exists()] == []
+    text = (first.parent / "runs.html").read_text()
+    assert ("their_own" in text, "l100_planar" in text) == (True, True)
+    assert "these results beside theirs" in text
+
+
+def test_beside_a_recorded_run(workspace):
+    page = compare(str(REPO / "results" / "paper-cpu")).parent / "uva2019.html"
+    assert "paper-cpu" in page.read_text()
+    assert [name for name in sources(page) if not (page.parent / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("nothing", "^OTHER: 'nothing': neither a folder nor a revision; allowed: "),
+        ("empty", "^OTHER: 'empty': that revision has no reports and params.yaml"),
+        ("figures", "^figures: no results; allowed: "),
+    ],
+)
+def test_what_has_no_results_is_refused(workspace, other, message):
+    Path("figures").mkdir()
+    tree = (
+        subprocess.run(["git", "mktree"], input=b"", capture_output=True, check=True).stdout.decode().strip()
+    )
+    done = subprocess.run(
+        ["git", "-c", "user.name=test", "-c", "user.email=test", "commit-tree", "-m", "empty", tree],
+        capture_output=True,
+        check=True,
+    )
+    git("tag", "empty", done.stdout.decode().strip())
+    with pytest.raises(InputError, match=message):
+        compare(other)
+
+
+def test_without_results_of_our_own(workspace):
+    shutil.rmtree("reports")
+    with pytest.raises(InputError, match="^reports: no results"):
+        compare("theirs")
