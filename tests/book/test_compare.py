@@ -19,8 +19,8 @@ def git(*args):
     subprocess.run(command, check=True, capture_output=True)
 
 
-@pytest.fixture
-def workspace(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _workspace(tmp_path, monkeypatch):
     """A repository with two results: those in git, and before them others, of one table."""
     monkeypatch.chdir(tmp_path)
     git("init", "--quiet")
@@ -33,14 +33,13 @@ def workspace(tmp_path, monkeypatch):
     git("commit", "--quiet", "-m", "theirs")
     git("tag", "theirs")
     table.write_text(ours)
-    return tmp_path
 
 
 def sources(page):
     return re.findall(r'(?:src|href)="([^"#:]+)"', page.read_text())
 
 
-def test_beside_a_revision(workspace):
+def test_beside_a_revision():
     first = compare("theirs")
     assert first == Path("reports/compare/index.html")
     assert {path.stem for path in first.parent.glob("*.html")} == set(TITLES)
@@ -51,7 +50,7 @@ def test_beside_a_revision(workspace):
     assert "these results beside theirs" in text
 
 
-def test_beside_a_recorded_run(workspace):
+def test_beside_a_recorded_run():
     page = compare(str(REPO / "results" / "paper-cpu")).parent / "uva2019.html"
     assert "paper-cpu" in page.read_text()
     assert [name for name in sources(page) if not (page.parent / name).exists()] == []
@@ -65,7 +64,7 @@ def test_beside_a_recorded_run(workspace):
         ("figures", "^figures: no results; allowed: "),
     ],
 )
-def test_what_has_no_results_is_refused(workspace, other, message):
+def test_what_has_no_results_is_refused(other, message):
     Path("figures").mkdir()
     tree = (
         subprocess.run(["git", "mktree"], input=b"", capture_output=True, check=True).stdout.decode().strip()
@@ -80,7 +79,7 @@ def test_what_has_no_results_is_refused(workspace, other, message):
         compare(other)
 
 
-def test_without_results_of_our_own(workspace):
+def test_without_results_of_our_own():
     shutil.rmtree("reports")
-    with pytest.raises(InputError, match="^reports: no results"):
+    with pytest.raises(InputError, match=r"^reports: no results"):
         compare("theirs")

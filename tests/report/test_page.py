@@ -2,6 +2,7 @@ import re
 
 from regen.report.page import page
 from regen.report.state import CHAPTERS
+from report.cells import rows
 
 VERDICTS = {
     "ift6135": ["agrees", "agrees", "differs (copy)", "other data"],
@@ -14,17 +15,12 @@ CLAIMS = {
 }
 
 
-def table(text):
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
 def test_the_state_of_each_report():
-    rows = {row[0]: list(map(int, row[1:])) for row in table(page(CLAIMS, []))}
-    assert list(rows) == list(CHAPTERS.values())
-    assert rows[CHAPTERS["ift6135"]] == [2, 1, 0, 1, 4]
-    assert rows[CHAPTERS["vu2020"]] == [0, 0, 1, 1, 2]
-    assert rows[CHAPTERS["uva2020"]] == [0, 0, 0, 0, 0]
+    states = {row[0]: list(map(int, row[1:])) for row in rows(page(CLAIMS, []))}
+    assert list(states) == list(CHAPTERS.values())
+    assert states[CHAPTERS["ift6135"]] == [2, 1, 0, 1, 4]
+    assert states[CHAPTERS["vu2020"]] == [0, 0, 1, 1, 2]
+    assert states[CHAPTERS["uva2020"]] == [0, 0, 0, 0, 0]
 
 
 def test_copies_of_data_are_told_of():

@@ -44,8 +44,8 @@ def _checked_out(name: str, folder: Path) -> Path:
         revision = Revision.of(name)
     except InputError:
         raise InputError(
-            f"OTHER: {name!r}: neither a folder nor a revision; allowed: a folder like results/NAME, a branch, "
-            "commit or experiment"
+            f"OTHER: {name!r}: neither a folder nor a revision; allowed: a folder like results/NAME, a "
+            "branch, commit or experiment"
         ) from None
     archive = git("archive", revision.commit, *COMPARED)
     if not archive:

@@ -12,9 +12,7 @@ from typing import Any
 import pandas as pd
 
 from regen.report.changes import Changes, Metric, Names, Verdict
-from regen.report.columns import Column
 from regen.report.gate import MOST, Gate
-from regen.report.markdown import markdown
 
 Block = str | pd.DataFrame
 """A paragraph, in which code stands in backticks, or a table of words."""
@@ -70,7 +68,8 @@ def as_html(base: str, found: dict[str, list[Block]], figures: Sequence[str], re
 
 
 def _table(rows: pd.DataFrame) -> str:
-    return markdown(rows, [Column(str(name)) for name in rows])
+    cells = rows.map(lambda text: text.replace("|", r"\|"))  # a bar would end the cell
+    return str(cells.to_markdown(index=False, disable_numparse=True))
 
 
 def _html(block: Block) -> str:
