@@ -31,9 +31,9 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 
 setup: $(BIN)/.ready  ## install everything into .venv
 
-reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, reports/README.md; JOBS at a time
+reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, the book in reports/; JOBS at a time
 	regen run --jobs $(JOBS)
-	@echo "The results: reports/README.md"
+	@echo "The results: reports/index.html (make open)"
 
 open: setup  ## show the results in the browser: reports/index.html
 	regen open
