@@ -34,7 +34,8 @@ def record_results(name: str) -> None:
     )
     for file in ("params.yaml", "dvc.lock"):
         shutil.copy(file, folder)
-    artifacts.write_text(folder / "README.md", page(Results.of(folder).claims, params.copies, name))
+    results = Results.of(folder)
+    artifacts.write_text(folder / "README.md", page(results.claims, params.copies, results.figures(), name))
     artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
 
 

@@ -12,9 +12,11 @@ from regen.report.chapter import all_facts, all_metrics, directions, timings
 from regen.report.claims import Claims, as_claims
 from regen.report.judge import judge
 from regen.report.page import page
+from regen.report.results import Results
 
 CLAIMS = Path("claims.yaml")
 PROFILES = Path("profiles")
+REPORTS = artifacts.REPORT_PAGE.parent
 
 
 def write_report() -> None:
@@ -32,7 +34,9 @@ def write_report() -> None:
     artifacts.write_metrics(artifacts.REPORT_METRICS, all_metrics(chapters))
     entries = ledger.entries(judged)
     artifacts.write_json(artifacts.REPORT_CLAIMS, entries)
-    artifacts.write_text(artifacts.REPORT_PAGE, page(entries, params.copies))
+    artifacts.write_text(
+        artifacts.REPORT_PAGE, page(entries, params.copies, Results(REPORTS, Path("params.yaml")).figures())
+    )
 
 
 def read_claims(params: Params) -> Claims:

@@ -21,7 +21,7 @@ SMALL = {"train_vae@small", "estimate_likelihood@small", "draw_vae@small", "scor
 
 def test_a_learning_rate_in_a_copy_and_what_differs_there(reproduced):
     ran = reproduced.ran("exp", "run", "--temp", "--name", "faster", "-S", "vae.small.learning_rate=0.05")
-    assert ran == {"check_params", *SMALL, "write_report"}
+    assert ran == {"check_params", *SMALL, "write_report", "write_book"}
     assert reproduced.git("status", "--porcelain") == ""
 
     metrics = json.loads(reproduced.dvc("metrics", "diff", "faster", "--json").stdout)

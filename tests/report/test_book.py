@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from regen.errors import InputError
+from regen.params.yaml_files import read_yaml
 from regen.report.book import TITLES, Book
 from regen.report.parts import chosen, math
 from regen.report.results import Results
@@ -169,6 +170,21 @@ def test_a_run_that_was_recorded_earlier_stands_beside_ours():
         [each["key"] for each in Results.of(RECORDED).table("vae")["columns"]].index("test_log_p")
     ]
     assert cell in book.page("ift6135")
+
+
+# ---- what it depends on ----------------------------------------------------------------------------------
+
+
+def test_dvc_yaml_lists_the_settings_that_templates_ask_for():
+    """Else the book would not be written anew when they change."""
+    stage = read_yaml(REPO / "dvc.yaml")["stages"]["write_book"]
+    templates = [path.read_text() for path in (REPO / "src/regen/report/templates").glob("*.html")]
+    asked = {key for text in templates for key in re.findall(r'setting\("([^"]+)"\)', text)}
+    assert len(asked) > 20
+    assert [
+        key for key in asked if not any(f"{key}.".startswith(f"{each}.") for each in stage["params"])
+    ] == []
+    assert {f"reports/{name}.html" for name in TITLES} == set(stage["outs"])
 
 
 # ---- parts -----------------------------------------------------------------------------------------------

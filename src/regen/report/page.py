@@ -20,14 +20,15 @@ made on other data, or for longer, than the settings in [params.yaml]({params}) 
 their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` follows in
 [metrics.json](metrics.json), the tables in [tables/](tables).{copies}
 
-![Twenty games of the Dirac GAN: distance to the equilibrium](figures/dirac/overview.png)
-
-![The manifold of a VAE with two latent dimensions](figures/uva_z2/manifold.png)
-
-![Planar flows fold a normal density into two arcs](figures/flow/samples_arcs.png)
-
-![Attention of a translator over the English words, for each French word](figures/seq_attention/attention.png)
+{pictures}
 """
+PICTURES = {
+    "dirac/overview.png": "Twenty games of the Dirac GAN: distance to the equilibrium",
+    "uva_z2/manifold.png": "The manifold of a VAE with two latent dimensions",
+    "flow/samples_arcs.png": "Planar flows fold a normal density into two arcs",
+    "seq_attention/attention.png": "Attention of a translator over the English words, for each French word",
+}
+"""What the page shows of the figures, where they are there."""
 BOOK = """\
 The book of the five reports, question by question, with all figures, tables and verdicts, is `index.html` in
 this folder: made by `make reproduce`, opened by `make open`, and attached to each run of the CI. Here is its
@@ -40,10 +41,15 @@ COPIES = """
 from them say '(copy)'."""
 
 
-def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str], recorded: str = "") -> str:
+def page(
+    claims: Mapping[str, Mapping[str, Any]],
+    copies: Collection[str],
+    figures: Collection[str],
+    recorded: str = "",
+) -> str:
     """Page on these verdicts, of the last run or of one that is `recorded` by a name.
 
-    `copies` are data sets of other bytes.
+    `copies` are data sets of other bytes, `figures` all that there are.
     """
     rows = pd.DataFrame(state(claims))
     columns = {
@@ -58,4 +64,7 @@ def page(claims: Mapping[str, Mapping[str, Any]], copies: Collection[str], recor
         params="params.yaml" if recorded else "../params.yaml",
         state=table,
         copies=named,
+        pictures="\n\n".join(
+            f"![{alt}](figures/{name})" for name, alt in PICTURES.items() if name in figures
+        ),
     )
