@@ -74,14 +74,15 @@ def moved(settings: Any, by: int) -> Any:
 def _moved(key: str, value: Any, by: int) -> Any:
     if isinstance(value, list):
         return [seed + by for seed in value]
-    return value + by if key == "seed" else value
+    return value + by if key == "seed" and value is not None else value
 
 
 def check_seeds(settings: Any, profile: Path) -> None:
     """Raise InputError where seeds of two runs could be the same."""
     for name, value in flat(settings).items():
         values = value if isinstance(value, list) else [value]
-        if name.rpartition(".")[2] in SEEDS and max(values) >= STEP:
+        known = [each for each in values if each is not None]
+        if name.rpartition(".")[2] in SEEDS and max(known, default=0) >= STEP:
             raise InputError(f"{profile}: {name}: {value}: allowed here: below {STEP}")
 
 

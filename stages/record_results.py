@@ -17,6 +17,8 @@ from regen.report.results import Results
 from regen.training.device import select_device
 from regen.training.environment import environment
 
+NOISE = "noise"
+
 
 def record_results(name: str) -> None:
     """Copy params, lock file, metrics, tables and figures to results/NAME, with versions and machine."""
@@ -24,18 +26,22 @@ def record_results(name: str) -> None:
         raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
-    params = read_params()
+    if name == NOISE:
+        raise InputError(f"NAME: {name!r}: is where `make noise` keeps its deviations")
+    params, results = read_params(), Results.of(artifacts.REPORT_METRICS.parent)
+    entries, figures = results.claims, results.figures()
     device = select_device(params.device, params.precision)
     made_with = {"date": date.today().isoformat(), **environment(device)}
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(
-        "reports", folder, ignore=shutil.ignore_patterns("*.html", "*.pdf", "compare", ".gitignore")
+        "reports",
+        folder,
+        ignore=shutil.ignore_patterns("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore"),
     )
     for file in ("params.yaml", "dvc.lock"):
         shutil.copy(file, folder)
-    results = Results.of(folder)
-    artifacts.write_text(folder / "README.md", page(results.claims, params.copies, results.figures(), name))
+    artifacts.write_text(folder / "README.md", page(entries, params.copies, figures, name))
     artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
 
 

@@ -1,7 +1,7 @@
 """Write the book of the five reports, as HTML, from what write_report left: python stages/write_book.py."""
 
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,6 +13,8 @@ from regen.report.results import Results
 from regen.training.environment import environment
 
 PROFILES = Path("profiles")
+SECTIONS = ("attention", "depth", "dirac", "flow", "gan", "realnvp", "vae")
+"""Of params.yaml, those whose settings the pages show."""
 
 
 def write_book() -> None:
@@ -22,23 +24,26 @@ def write_book() -> None:
 
 
 def made() -> dict[str, str]:
-    """How the results were made, for the first page."""
+    """How the results were made; only the first page says more than the settings, which machines change."""
     versions = {key: str(value) for key, value in environment(torch.device("cpu")).items()}
-    machine = (versions.pop(key) for key in ("processor", "instructions", "threads", "device"))
+    for key in ("processor", "instructions", "threads", "device"):
+        del versions[key]
     return {
         "settings": settings(),
-        "code": git("describe", "--always", "--dirty") or "not in a git repository",
         "trained on": trained_on(),
-        "this page": ", ".join(machine),
         "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
     }
 
 
 def settings() -> str:
-    """The profile that params.yaml equals, if it is one."""
+    """The profile that params.yaml has the runs of, if it is one."""
     ours = read_yaml(Path("params.yaml"))
-    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if read_yaml(path) == ours]
-    return f"the {same[0]} profile" if same else "params.yaml, which is none of the profiles"
+    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(read_yaml(path)) == _runs(ours)]
+    return f"the runs of the {same[0]} profile" if same else "runs of one's own, as in params.yaml"
+
+
+def _runs(params: dict[str, Any]) -> dict[str, Any]:
+    return {section: params.get(section) for section in SECTIONS}
 
 
 def trained_on() -> str:
@@ -48,11 +53,6 @@ def trained_on() -> str:
     timings = pd.read_csv(artifacts.REPORT_TIMINGS)
     machines = ", ".join(timings["processor"].astype(str).unique())
     return f"{machines}; {timings['seconds'].sum() / 60:.0f} minutes of training in {len(timings)} runs"
-
-
-def git(*args: str) -> str:
-    """Output of a git command; empty where it fails."""
-    return subprocess.run(["git", *args], capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def test_every_claim_is_in_the_ledger_as_in_its_table(write_report):
     assert table.to_dict() == {name: entry["verdict"] for name, entry in ledger.items()}
     assert ledger["vae-uva-curve"]["verdict"] == "not run"
     assert ledger["dirac-jsd-1"]["ours"] == "cycles"
-    assert ledger["post-norm-vanishes"]["question"] == "12-17"
+    assert ledger["post-norm-vanishes"]["question"] == "12 to 17"
     assert "question" not in ledger["kl-zero"]
 
 

@@ -13,7 +13,7 @@ BOOK_PDF = Path("reports/regen.pdf")
 REPORT_METRICS = Path("reports/metrics.json")
 REPORT_CLAIMS = Path("reports/claims.json")
 REPORT_TIMINGS = Path("reports/timings.csv")
-"""Training times of all runs, also as Markdown next to it. Not in git, since they depend on the machine."""
+"""Training times of all runs, with a JSON file beside it. Not in git, since they depend on the machine."""
 
 
 def dataset_file(name: str) -> Path:
@@ -156,7 +156,7 @@ def depth_table_file(name: str) -> Path:
 
 
 def table_file(name: str) -> Path:
-    """Path of one of the page's tables as CSV; its Markdown is next to it."""
+    """Path of one of the book's tables as CSV; a JSON file beside it has what readers see."""
     return Path(f"reports/tables/{name}.csv")
 
 

@@ -61,7 +61,7 @@ class _MeanLoss(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, words: Tensor) -> Tensor:
         """Sum of the losses over N, and gradients for `backward`."""
         own, shift = weight.to(features.dtype), bias.to(features.dtype)
-        to_features, to_weight, to_bias = (torch.zeros_like(each) for each in (features, own, bias))
+        to_features, to_weight, to_bias = (torch.zeros_like(each) for each in (features, weight, bias))
         total = bias.new_zeros(())
         for place, word, gradient in _blocks(features, words, to_features):
             scores = cast(_scores(place, own, shift))
@@ -71,8 +71,11 @@ class _MeanLoss(torch.autograd.Function):
             to_bias += wrong.sum(0)
             wrong = wrong.to(features.dtype)
             torch.mm(wrong, own, out=gradient)
-            to_weight.addmm_(wrong.T, place)
-        ctx.save_for_backward(to_features, to_weight.to(weight.dtype), to_bias)
+            if wrong.dtype == weight.dtype:
+                to_weight.addmm_(wrong.T, place)
+            else:
+                to_weight += wrong.T @ place  # added up in the weight's own precision
+        ctx.save_for_backward(to_features, to_weight, to_bias)
         return total / len(words)
 
     @staticmethod

@@ -9,7 +9,7 @@ from regen.report.claims import Claims
 
 
 def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
-    """Chapters of the runs of `params`, as the page has them; InputError names a record that is absent."""
+    """What each family has to say of the runs of `params`; InputError names a record that is absent."""
     scored = scores.read_scores(params)
     return [
         vae.chapter(params, claims, scored),

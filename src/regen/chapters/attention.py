@@ -35,7 +35,7 @@ COLUMNS = (
 FOLLOWED = ("test_loss", "token_accuracy", "bleu", "chrf", "exact", "diagonal_share", "aligned_share")
 KINDS = {"additive": "additive", "none": "without"}
 LISTED = 6
-"""Sentences on the page whose translations are shown; the CSV file has all that were kept."""
+"""Sentences whose translations the book shows; the CSV file has all that were kept."""
 TRANSLATIONS = (*map(Column, ("run", "source", "reference", "with_attention", "without_attention")),)
 
 
@@ -64,7 +64,7 @@ def chapter(params: Params) -> Chapter:
 
 
 def runs_table(params: Params, scores: Mapping[str, Metrics]) -> Table:
-    """One row a translator; the page has the columns that some translator fills."""
+    """One row a translator; the book has the columns that some translator fills."""
     rows = []
     for name, run in params.attention.items():
         settings = {

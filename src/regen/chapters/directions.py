@@ -6,6 +6,7 @@ from pathlib import Path
 
 from regen.chapters import depth
 from regen.chapters.scores import FRECHET, KERNEL
+from regen.errors import InputError
 from regen.report.columns import Better
 from regen.report.results import Results
 
@@ -19,11 +20,15 @@ def metric_directions(tables: Path) -> dict[str, Better]:
     As the columns of the `tables` in a folder say, and for distances by all of their names.
 
     Raises:
-        InputError: a table is damaged.
+        InputError: there are no tables, or one is damaged.
     """
     results = Results(tables.parent, Path())
+    if not results.tables():
+        raise InputError(f"{tables}: no tables; run `make reproduce` first")
     columns = [column for name in results.tables() for column in results.table(name)["columns"]]
-    found: dict[str, Better] = {column["of"]: column["better"] for column in columns if column["better"]}
+    found: dict[str, Better] = {
+        each.get("of", each["key"]): each["better"] for each in columns if each["better"]
+    }
     for name, words in (("distance", FRECHET), ("kernel", KERNEL)):
         found |= {key: found[name] for key in words if name in found}
     if "loss" in found:

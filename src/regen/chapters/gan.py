@@ -1,4 +1,4 @@
-"""The GANs' chapter: their table, what their metric tells of their samples, their figures."""
+"""The GANs' chapter: their table, and what their metric tells of their samples."""
 
 from __future__ import annotations
 

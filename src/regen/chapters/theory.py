@@ -58,8 +58,9 @@ def from_the_prior(found: Metrics) -> str:
 
 def summary_table(found: Metrics) -> Table:
     """Figures on their own, with the digits that tell something."""
-    rows = [{"name": name, "value": spread(value, None, DIGITS.get(name))} for name, value in found.items()]
-    return Table("theory", pd.DataFrame(rows), [Column("name"), Column("value")])
+    data = pd.DataFrame({"name": list(found), "value": list(found.values())}, dtype=object)
+    texts = [spread(value, None, DIGITS.get(name)) for name, value in found.items()]
+    return Table("theory", data, [Column("name"), Column("value")], shown=data.assign(value=texts))
 
 
 def kl_table(table: pd.DataFrame) -> Table:

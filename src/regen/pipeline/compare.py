@@ -21,20 +21,19 @@ COMPARED = ("reports", "params.yaml")
 def compare(other: str) -> Path:
     """Write the book with the results of `other` beside ours into reports/compare; return its first page.
 
-    `other` is a folder with results, such as a student's reports/ or one under results/, or else a revision
-    or an experiment.
+    `other` is a folder with results, such as a student's repository or one under results/, or else a
+    revision or an experiment.
 
     Raises:
         InputError: it is neither, or has no results; or nothing was run here.
     """
     folder = REPORTS / "compare"
     ours = Results.of(REPORTS)
-    if Path(other).is_dir():
-        theirs = Results.of(Path(other))
-    else:
-        theirs = Results.of(_checked_out(other, folder / "other") / "reports")
+    theirs = Path(other) if Path(other).is_dir() else _checked_out(other, folder / "other")
+    inside = theirs / REPORTS.name
+    found = Results.of(inside if (inside / "tables").is_dir() else theirs)
     made = {"settings": f"these results beside {other}"}
-    Book(ours, folder, made, theirs, label=Path(other).name or other).write(artifacts.write_text)
+    Book(ours, folder, made, found, label=other).write(artifacts.write_text)
     return folder / "index.html"
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from dvc.stage import Stage
 
-from regen.errors import InputError
-from regen.params.mistakes import suggest
+from regen.errors import InputError, suggest
 from regen.pipeline.machine import MEMORY_PER_STAGE
 from regen.pipeline.task import FOLDER, Needs, Task
 

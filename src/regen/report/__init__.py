@@ -1,1 +1,1 @@
-"""The report: tables, metrics and the page, from the files that the other stages left."""
+"""Tables, metrics, verdicts and the book, from the files that the other stages left."""

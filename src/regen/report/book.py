@@ -18,7 +18,7 @@ from regen.report.state import CHAPTERS
 
 TITLES = {"index": "Overview", **CHAPTERS, "runs": "All runs"}
 """Pages in their order, by the names of their templates and files."""
-FOOTER = ("settings", "code")
+FOOTER = ("settings",)
 """Of how the results were made, what each page says at its foot."""
 
 

@@ -44,7 +44,8 @@ class Verdict:
     @property
     def lost(self) -> bool:
         """Whether it agreed, and does no more, without its run having been taken away."""
-        return self.old.startswith(AGREES) and not (self.new == NOT_RUN and self.gone)
+        taken_away = self.new == NOT_RUN and self.gone
+        return self.old.startswith(AGREES) and not self.new.startswith(AGREES) and not taken_away
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from regen.report.columns import Better, Column
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
 COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))
-"""Of the ledger's table, as the page shows it."""
+"""Of the ledger's table, as the book shows it."""
 SECTIONS = ("sources", "claims")
 ALLOWED = {
     "expected": "should be a number, words, or a list of numbers",

@@ -1,4 +1,4 @@
-"""Columns of tables: each is named once, for the CSV file, the page and the verdicts alike."""
+"""Columns of tables: each is named once, for the CSV file, the book and the verdicts alike."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Better = Literal["lower", "higher"]
 class Column:
     """A column of a table.
 
-    Wherever `<key>_deviation` is known, the standard deviation over seeds, the page shows it after the value;
+    Wherever `<key>_deviation` is known, the standard deviation over seeds, the book shows it after the value;
     elsewhere what stands in the column `deviation`, if any does.
     """
 
     key: str
     """Name in the CSV file."""
     heading: str = ""
-    """Name on the page, where it is not `key` with spaces."""
+    """Name in the book, where it is not `key` with spaces."""
     digits: int | None = None
     """Digits after the point; None: about three significant digits."""
     deviation: str = ""
@@ -35,7 +35,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        """Name on the page."""
+        """Name in the book."""
         return self.heading or self.key.replace("_", " ")
 
     @property

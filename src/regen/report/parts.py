@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
+from urllib.parse import quote
 
 import jinja2
 from latex2mathml.converter import convert
@@ -23,16 +24,21 @@ Column = Mapping[str, Any]
 P = ParamSpec("P")
 
 
-def _or_why_not(function: Callable[P, Markup]) -> Callable[P, Markup]:
-    """In place of what cannot be had, a note that says why."""
+def _or_why_not(
+    part: str = "missing",
+) -> Callable[[Callable[P, Markup]], Callable[P, Markup]]:
+    """In place of what cannot be had, a note that says why: the template `part`, `gap` within prose."""
 
-    @wraps(function)
-    def tolerant(*args: P.args, **kwargs: P.kwargs) -> Markup:
-        try:
-            return function(*args, **kwargs)
-        except InputError as error:
-            parts: Parts = args[0]  # type: ignore[assignment]
-            return parts.render("missing", what=str(args[1]), why=str(error))
+    def tolerant(function: Callable[P, Markup]) -> Callable[P, Markup]:
+        @wraps(function)
+        def found(*args: P.args, **kwargs: P.kwargs) -> Markup:
+            try:
+                return function(*args, **kwargs)
+            except InputError as error:
+                parts: Parts = args[0]  # type: ignore[assignment]
+                return parts.render(part, what=str(args[1]), why=str(error))
+
+        return found
 
     return tolerant
 
@@ -69,7 +75,7 @@ class Parts:
 
     # ---- pictures and tables ---------------------------------------------------------------------------
 
-    @_or_why_not
+    @_or_why_not()
     def figure(self, name: str, caption: str, alt: str = "") -> Markup:
         """Picture `figures/<name>`, a PNG if it has no suffix; the caption's text stands for `alt`."""
         file = name if Path(name).suffix else f"{name}.png"
@@ -94,17 +100,24 @@ class Parts:
     def _data(self, figure: str) -> str:
         """On what data the run of a figure was trained, as a sentence; nothing where it is of no one run."""
         run = figure.split("/")[0]
-        for section in self.results.settings.values():
-            settings = section.get(run) if isinstance(section, dict) else None
+        try:
+            sections = [each for each in self.results.settings.values() if isinstance(each, dict)]
+        except InputError:
+            return ""
+        for settings in (section.get(run) for section in sections):
             if isinstance(settings, dict) and "data" in settings:
                 return f" Data: {settings['data']}{', binarized' if settings.get('binarize') else ''}."
         return ""
 
+    def _link(self, path: Path) -> str:
+        """Address of a file, from the pages."""
+        return quote(os.path.relpath(path, self.folder))
+
     def _picture(self, results: Results, file: str) -> dict[str, Any]:
         path, width, height = results.figure(file)
-        return {"src": os.path.relpath(path, self.folder), "width": width, "height": height}
+        return {"src": self._link(path), "width": width, "height": height}
 
-    @_or_why_not
+    @_or_why_not()
     def table(
         self, name: str, caption: str, /, columns: Sequence[str] = (), **where: str | Sequence[str]
     ) -> Markup:
@@ -115,7 +128,8 @@ class Parts:
         found = self.results.table(name)
         rows = chosen(found["rows"], where)
         if not rows:
-            raise InputError(found["empty"] or f"the table {name} has no row with {dict(where)}")
+            without = "" if found["rows"] else found["empty"]
+            raise InputError(without or f"the table {name} has no row with {dict(where)}")
         shown = [
             column
             for i, column in enumerate(found["columns"])
@@ -128,7 +142,7 @@ class Parts:
         return self.render(
             "table",
             name=name,
-            csv=os.path.relpath(csv, self.folder),
+            csv=self._link(csv),
             caption=Markup(caption),
             headings=headings,
             rows=_cells(found, rows, shown),
@@ -148,7 +162,7 @@ class Parts:
             return []
         return _cells(found, chosen(found["rows"], where), shown)
 
-    @_or_why_not
+    @_or_why_not("gap")
     def cell(self, name: str, column: str, /, **where: str) -> Markup:
         """One cell of a table, for prose."""
         table = self.results.table(name)
@@ -160,7 +174,7 @@ class Parts:
 
     # ---- verdicts --------------------------------------------------------------------------------------
 
-    @_or_why_not
+    @_or_why_not()
     def claim(self, name: str) -> Markup:
         """What a report claims, and our verdict."""
         found = self.results.claims
@@ -181,14 +195,14 @@ class Parts:
         except InputError:
             return {}
 
-    @_or_why_not
-    def state(self, what: str = "the state of all claims") -> Markup:  # noqa: ARG002 (named if missing)
+    @_or_why_not()
+    def state(self, what: str) -> Markup:  # noqa: ARG002 (the name of what is missing)
         """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict."""
         return self.render("state", counts=state(self.results.claims))
 
     # ---- settings and runs -----------------------------------------------------------------------------
 
-    @_or_why_not
+    @_or_why_not("gap")
     def setting(self, key: str) -> Markup:
         """Value of a key of params.yaml, such as `vae.l100.epochs`."""
         found: Any = self.results.settings
@@ -201,7 +215,7 @@ class Parts:
     def runs(self, section: str) -> list[str]:
         """Names of the runs in a section of params.yaml; none where that cannot be read."""
         try:
-            return list(self.results.settings.get(section, {}))
+            return list(self.results.settings.get(section) or {})
         except InputError:
             return []
 

@@ -21,7 +21,9 @@ def state(claims: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of each report, how many claims have which verdict; `other`: none, for whatever reason."""
     rows = []
     for source, title in CHAPTERS.items():
-        verdicts = [claim["verdict"].split(" (")[0] for claim in claims.values() if claim["source"] == source]
+        verdicts = [
+            claim["verdict"].split(" (")[0] for claim in claims.values() if claim.get("source") == source
+        ]
         judged = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
         rest = {"other": len(verdicts) - sum(judged.values()), "total": len(verdicts)}
         rows.append({"source": source, "title": title, "file": f"{source}.html", **judged, **rest})
