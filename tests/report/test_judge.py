@@ -206,7 +206,7 @@ def test_only_several_seeds_have_a_standard_error(metrics):
         (claim("a", "r", "log_p", -99.0, 0.1), "The difference is 0.125, above 0.1; one seed: no interval."),
         (claim("a", "r", "log_p", -99), "Ours is -99.125."),
         (claim("a", "r", "word", "falls"), "Ours is the same."),
-        (claim("a", "r", "word", "sinks", same=["falls"]), "Our 'falls' is what it means."),
+        (claim("a", "r", "word", "sinks", same=["falls"]), "Ours is 'falls', which the report calls so."),
         (claim("a", "r", "word", "rises"), "Ours is 'falls'."),
         (
             claim("a", "r", "curve", [9.0, 5.0, 2.5], 2.0),
@@ -274,3 +274,8 @@ def test_claims_on_runs_that_are_not_ours_are_there_too(facts):
 def test_a_metric_that_there_is_not_is_named(facts, odd):
     with pytest.raises(InputError, match=r"claims.yaml: a: 'log_q' is no metric of r; did you mean 'log_p'"):
         judge(Claims((odd,)), facts)
+
+
+def test_a_difference_that_is_not_sure_is_undecided():
+    judged = one({"r": Facts({}, {"word": "undecided"})}, claim("a", "r", "word", "better"))
+    assert (judged.verdict, judged.why) == ("undecided", "The difference is within two standard errors.")

@@ -17,7 +17,7 @@ import pandas as pd
 from regen.artifacts import Metrics
 from regen.params import Params
 from regen.report.cells import cell, spread
-from regen.report.claims import NOT_SCORED
+from regen.report.claims import NOT_SCORED, UNDECIDED
 
 SURE = 2.0
 """Standard errors above which a difference counts."""
@@ -30,7 +30,7 @@ class Found:
     """What is found of one thing that the report claims."""
 
     word: str
-    """In the words of claims.yaml, or NOT_SCORED."""
+    """In the words of claims.yaml, UNDECIDED or NOT_SCORED."""
     told: str
     """With the numbers behind it, as a sentence."""
 
@@ -73,12 +73,12 @@ class Estimate:
         """Mean and standard error, with so many digits after the point."""
         return spread(self.mean, self.error, digits)
 
-    def word(self, above: str, below: str, between: str) -> str:
-        """Word for where it lies with respect to 0; NOT_SCORED without a standard error."""
+    def word(self, above: str, below: str) -> str:
+        """Word for where it surely lies with respect to 0; NOT_SCORED without a standard error."""
         if self.error is None:
             return NOT_SCORED
         sure = abs(self.mean) > SURE * self.error
-        return between if not sure else above if self.mean > 0 else below
+        return UNDECIDED if not sure else above if self.mean > 0 else below
 
 
 def twin(params: Params, name: str, **changes: Any) -> str | None:
@@ -140,7 +140,7 @@ def gain(scores: Metrics, plain: Metrics) -> Found:
     """What attention adds to BLEU."""
     ours, theirs = Estimate.of(scores, "bleu"), Estimate.of(plain, "bleu")
     told = f"BLEU is {ours} with attention and {theirs} without; the difference is {ours - theirs} (± s.e.)."
-    return Found((ours - theirs).word("better", "worse", "no better"), told)
+    return Found((ours - theirs).word("better", "worse"), told)
 
 
 def gain_of_long(lengths: pd.DataFrame, plain: pd.DataFrame) -> Found:
@@ -157,7 +157,7 @@ def gain_of_long(lengths: pd.DataFrame, plain: pd.DataFrame) -> Found:
     )
     if not _apart(lengths):
         return Found(NOT_SCORED, f"{told} Both quarters have sentences of the same length.")
-    words = (f"{how} on long sentences" for how in ("more", "less", "no more"))
+    words = (f"{how} on long sentences" for how in ("more", "less"))
     return Found(steeper.word(*words), told)
 
 
@@ -187,7 +187,7 @@ def speed(forced: Metrics, free: Metrics, first: int) -> Found:
         return Found(NOT_SCORED, told)
     if len(known) == 1:
         return Found("faster" if _is_reached(forced) else "slower", told)
-    return Found((known[0] - known[1]).word("slower", "faster", "as fast"), told)
+    return Found((known[0] - known[1]).word("slower", "faster"), told)
 
 
 def _is_reached(scores: Metrics) -> bool:
@@ -202,4 +202,4 @@ def always(forced: Metrics, half: Metrics) -> Found:
         f"BLEU is {Estimate.of(forced, 'bleu')} with forcing 1 and {Estimate.of(half, 'bleu')} with 0.5, a "
         f"difference of {difference} (± s.e.); the test losses are {losses[0]} and {losses[1]} nats per word."
     )
-    return Found(difference.word("better", "worse", "no worse"), told)
+    return Found(difference.word("better", "worse"), told)

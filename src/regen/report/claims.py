@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, StrictBool, StrictInt
 from regen.errors import InputError, suggest
 from regen.report.columns import Better, Column
 
+UNDECIDED = "undecided"
+"""In place of a word on a difference that is within two standard errors of none; and the verdict then."""
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
 COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))

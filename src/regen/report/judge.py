@@ -14,10 +14,10 @@ from typing import Any
 
 from regen.artifacts import metric, rounded
 from regen.errors import InputError, suggest
-from regen.report.claims import NOT_SCORED, Claim, Claims, Facts
+from regen.report.claims import NOT_SCORED, UNDECIDED, Claim, Claims, Facts
 from regen.report.columns import Better
 
-AGREES, DIFFERS, UNDECIDED, NOT_RUN = "agrees", "differs", "undecided", "not run"
+AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
 SURE = 2.0
 """Standard errors either side of a mean that its interval reaches."""
 
@@ -138,8 +138,10 @@ def _compared(claim: Claim, ours: Estimate) -> Judged:
 
 
 def _worded(claim: Claim, ours: Any) -> Judged:
+    if ours == UNDECIDED:
+        return Judged(claim, claim.expected, ours, UNDECIDED, "The difference is within two standard errors.")
     if ours in claim.same:
-        return Judged(claim, claim.expected, ours, AGREES, f"Our '{ours}' is what it means.")
+        return Judged(claim, claim.expected, ours, AGREES, f"Ours is '{ours}', which the report calls so.")
     same = ours == claim.expected
     why = "Ours is the same." if same else f"Ours is '{ours}'."
     return Judged(claim, claim.expected, ours, AGREES if same else DIFFERS, why)

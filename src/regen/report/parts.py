@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -16,11 +17,10 @@ from markupsafe import Markup
 
 from regen.errors import InputError
 from regen.report.cells import spread
-from regen.report.results import Results, Row
-from regen.report.state import state
+from regen.report.results import Results
+from regen.report.rows import Column, cells_of, chosen, is_number
+from regen.report.state import VERDICTS, state
 
-Column = Mapping[str, Any]
-"""`key`, `title` and `better` of a table's column."""
 P = ParamSpec("P")
 
 
@@ -54,6 +54,8 @@ class Parts:
     other: Results | None = None
     label: str = ""
     """Name of the other run."""
+    shown: Counter[str] = field(default_factory=Counter)
+    """How often this page has shown each table."""
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """By the names that templates use."""
@@ -65,6 +67,8 @@ class Parts:
             "setting": self.setting,
             "math": math,
             "state": self.state,
+            "totals": self.totals,
+            "with_verdict": self.with_verdict,
             "runs": self.runs,
             "figures_of": self.figures_of,
         }
@@ -141,14 +145,19 @@ class Parts:
         csv = self.results.folder / "tables" / f"{name}.csv"
         return self.render(
             "table",
-            name=name,
+            name=self._anchor(name),
             csv=self._link(csv),
             caption=Markup(caption),
             headings=headings,
-            rows=_cells(found, rows, shown),
+            rows=cells_of(found, rows, shown),
             other=self._other_rows(name, shown, where),
             other_label=self.label,
         )
+
+    def _anchor(self, name: str) -> str:
+        """Name of a table on this page, which may show it more than once."""
+        self.shown[name] += 1
+        return name if self.shown[name] == 1 else f"{name}-{self.shown[name]}"
 
     def _other_rows(
         self, name: str, shown: Sequence[Column], where: Mapping[str, Any]
@@ -160,7 +169,7 @@ class Parts:
             found = self.other.table(name)
         except InputError:
             return []
-        return _cells(found, chosen(found["rows"], where), shown)
+        return cells_of(found, chosen(found["rows"], where), shown)
 
     @_or_why_not("gap")
     def cell(self, name: str, column: str, /, **where: str) -> Markup:
@@ -200,6 +209,24 @@ class Parts:
         """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict."""
         return self.render("state", counts=state(self.results.claims))
 
+    def totals(self) -> Mapping[str, int]:
+        """How many claims agree, differ, are undecided, have no verdict, and are there in all."""
+        try:
+            rows = state(self.results.claims)
+        except InputError:
+            return {}
+        return {key: sum(row[key] for row in rows) for key in (*VERDICTS, "other", "total")}
+
+    def with_verdict(self, verdict: str) -> list[Mapping[str, Any]]:
+        """Claims with that verdict, in their order, each with its `id`; none where they cannot be read."""
+        try:
+            claims = self.results.claims
+        except InputError:
+            return []
+        return [
+            {"id": name, **claim} for name, claim in claims.items() if claim["verdict"].startswith(verdict)
+        ]
+
     # ---- settings and runs -----------------------------------------------------------------------------
 
     @_or_why_not("gap")
@@ -237,45 +264,6 @@ def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
 def _ends(value: Any) -> Any:
     """A curve by its ends, which is what a claim has that was not run; anything else as it is."""
     return f"{value[0]} to {value[-1]}" if isinstance(value, list) else value
-
-
-def _cells(
-    table: Mapping[str, Any], rows: Sequence[Row], shown: Sequence[Column]
-) -> list[list[dict[str, Any]]]:
-    """Cells of some rows and columns, the best of a column marked; empty where the table lacks a column."""
-    places = {column["key"]: i for i, column in enumerate(table["columns"])}
-    best = {column["key"]: _best(rows, column) for column in shown}
-    return [
-        [
-            {
-                "text": row["cells"][places[key]] if key in places else "",
-                "sort": row["values"].get(key),
-                "mark": "best" if best[key] is not None and row["values"].get(key) == best[key] else None,
-            }
-            for key in best
-        ]
-        for row in rows
-    ]
-
-
-def _best(rows: Sequence[Row], column: Column) -> float | None:
-    """Best value of a column that says which are better, if there are several to choose from."""
-    values = [row["values"].get(column["key"]) for row in rows]
-    numbers = {value for value in values if isinstance(value, int | float)}
-    if not column["better"] or len(numbers) < 2:
-        return None
-    return min(numbers) if column["better"] == "lower" else max(numbers)
-
-
-def chosen(rows: Sequence[Row], where: Mapping[str, Any]) -> list[Row]:
-    """Those of `rows` whose values are, for each key of `where`, what it says or among what it lists."""
-    wanted = {key: [each] if isinstance(each, str | int) else list(each) for key, each in where.items()}
-    return [row for row in rows if all(row["values"].get(key) in each for key, each in wanted.items())]
-
-
-def is_number(value: object) -> bool:
-    """Whether a cell holds a number, or nothing."""
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def math(latex: str, display: bool = False) -> Markup:
