@@ -215,7 +215,7 @@ def test_only_several_seeds_have_a_standard_error(metrics):
         (claim("a", "r", "word", "", given={"data": "mnist"}), "Our data are digits, the report's mnist."),
         (claim("a", "r", "word", "falls", given={"depth": 4}), "Our depth is not known, the report's 4."),
         (claim("a", "gone", "x", 1.0), "params.yaml has no run gone."),
-        (claim("a", "none", "log_p", 1.0), "Nothing was measured that would tell."),
+        (claim("a", "none", "log_p", 1.0), "What was measured does not tell."),
         (Claim("a", "src", "log_p", runs=["r", "s"]), "r is ahead of s by 1.12; one seed: no interval."),
         (Claim("a", "src", "x", runs=["m", "n"]), "n is ahead of m by 1.5 ± 0.707 (2 s.e.)."),
     ],

@@ -104,7 +104,7 @@ def _judge(
     first = claim.better or better.get(claim.metric, "lower")
     judged = _ordered(claim, list(there.values()), first) if claim.runs else _compared(claim, *there.values())
     if any(estimate.value == NOT_SCORED for estimate in there.values()):
-        judged = replace(judged, verdict=NOT_SCORED, why="Nothing was measured that would tell.")
+        judged = replace(judged, verdict=NOT_SCORED, why="What was measured does not tell.")
     if other := _other(claim, facts):
         judged = replace(judged, verdict=other[0], why=other[1])
     mark = next((marks[name] for name in claim.names if name in marks), "")
