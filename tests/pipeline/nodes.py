@@ -53,8 +53,11 @@ class Nodes:
     """A head without cores, two nodes with two, and one with one and two GPUs."""
 
     def __init__(self, base):
+        from ray._common.utils import get_default_ray_temp_dir
         from ray.cluster_utils import Cluster
 
+        # where Ray notes the head's address; it makes the folder only for nodes that keep all else there, too
+        Path(get_default_ray_temp_dir()).mkdir(exist_ok=True)
         self.base = base
         self.session = Path(tempfile.mkdtemp(prefix="ray-"))  # sockets: pytest's paths are too long for them
         head = {"num_cpus": 0, "temp_dir": str(self.session)} | self.options("head")
