@@ -19,7 +19,9 @@ def estimate_likelihood(name: str) -> None:
     files = ((seed, artifacts.weights_file(name, seed)) for seed in params.seeds_of(name))
     vaes = ((seed, place(load_vae(run, shape, file), device)) for seed, file in files)
     found = measure(vaes, pixels, test.labels, run.sees_binary, params.likelihood)
-    artifacts.write_tensors(artifacts.likelihoods_file(name), found.tensors)
+    # in float32: the last bits of float64 depend on the processor and the number of threads
+    tensors = {key: each.float() if each.is_floating_point() else each for key, each in found.tensors.items()}
+    artifacts.write_tensors(artifacts.likelihoods_file(name), tensors)
     artifacts.write_csv(artifacts.seeds_file(name), found.table)
     artifacts.write_metrics(artifacts.scores_file(name, "likelihood"), found.metrics)
 
