@@ -28,14 +28,14 @@ def record_results(name: str) -> None:
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
     if name == NOISE:
         raise InputError(f"NAME: {name!r}: is where `make noise` keeps its deviations")
-    params, results = read_params(), Results.of(artifacts.REPORT_METRICS.parent)
+    params, results = read_params(), Results.of(artifacts.REPORTS)
     entries, figures = results.claims, results.figures()
     device = select_device(params.device, params.precision)
     made_with = {"date": date.today().isoformat(), **environment(device)}
     folder = Path("results") / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(
-        "reports",
+        artifacts.REPORTS,
         folder,
         ignore=shutil.ignore_patterns("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore"),
     )

@@ -19,8 +19,7 @@ SECTIONS = ("attention", "depth", "dirac", "flow", "gan", "realnvp", "vae")
 
 def write_book() -> None:
     """Write reports/index.html, a page for each report, and reports/runs.html."""
-    folder = artifacts.REPORT_METRICS.parent
-    Book(Results.of(folder), folder, made()).write(artifacts.write_text)
+    Book(Results.of(artifacts.REPORTS), artifacts.REPORTS, made()).write()
 
 
 def made() -> dict[str, str]:
@@ -37,12 +36,13 @@ def made() -> dict[str, str]:
 
 def settings() -> str:
     """The profile that params.yaml has the runs of, if it is one."""
-    ours = read_yaml(Path("params.yaml"))
-    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(read_yaml(path)) == _runs(ours)]
+    ours = _runs(Path("params.yaml"))
+    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(path) == ours]
     return f"the runs of the {same[0]} profile" if same else "runs of one's own, as in params.yaml"
 
 
-def _runs(params: dict[str, Any]) -> dict[str, Any]:
+def _runs(file: Path) -> dict[str, Any]:
+    params = read_yaml(file)
     return {section: params.get(section) for section in SECTIONS}
 
 

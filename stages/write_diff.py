@@ -16,6 +16,7 @@ from regen.params.yaml_files import parse_yaml
 from regen.report.changes import Changes, State, flat
 from regen.report.difference import as_html, as_markdown, sections
 from regen.report.gate import Accepted, Gate, as_accepted
+from regen.report.results import Results
 from regen.report.revision import Revision, figures_here
 
 ACCEPTED = Path("accepted.yaml")
@@ -41,7 +42,11 @@ def write_diff(
     old, new = state_of(revision), state_here()
     accepted = read_accepted(old, new)
     changes = Changes.between(
-        old, new, runs_of(params), read_noise(), metric_directions(artifacts.table_file("any").parent)
+        old,
+        new,
+        runs_of(params),
+        read_noise(),
+        metric_directions(Results(artifacts.REPORTS, Path("params.yaml"))),
     )
     gate = Gate.of(changes, accepted) if fail_on else None
     found = sections(base, changes, gate)

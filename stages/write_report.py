@@ -16,7 +16,6 @@ from regen.report.results import Results
 
 CLAIMS = Path("claims.yaml")
 PROFILES = Path("profiles")
-REPORTS = artifacts.REPORT_PAGE.parent
 
 
 def write_report() -> None:
@@ -34,9 +33,8 @@ def write_report() -> None:
     artifacts.write_metrics(artifacts.REPORT_METRICS, all_metrics(chapters))
     entries = ledger.entries(judged)
     artifacts.write_json(artifacts.REPORT_CLAIMS, entries)
-    artifacts.write_text(
-        artifacts.REPORT_PAGE, page(entries, params.copies, Results(REPORTS, Path("params.yaml")).figures())
-    )
+    figures = Results(artifacts.REPORTS, Path("params.yaml")).figures()
+    artifacts.write_text(artifacts.REPORT_PAGE, page(entries, params.copies, figures))
 
 
 def read_claims(params: Params) -> Claims:

@@ -7,7 +7,6 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 from book.demo import write_demo
-from regen import artifacts
 from regen.errors import InputError
 from regen.pipeline.browser import FLAGS, find_browser, sandbox_flags
 from regen.report.book import Book
@@ -29,7 +28,7 @@ def write_real(folder: Path) -> Path:
         copy = shutil.copytree if (REPORTS / name).is_dir() else shutil.copy
         copy(REPORTS / name, folder / name)
     results = Results(folder, REPORTS.parent / "params.yaml")
-    Book(results, folder, {"settings": "the quick profile"}).write(artifacts.write_text)
+    Book(results, folder, {"settings": "the quick profile"}).write()
     return folder
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader
 from latex2mathml.converter import convert
 from markupsafe import Markup
 from PIL import Image
+
+from regen.report import book
 
 BOUND = (
     r"\log p(x) \geq \mathbb{E}_{q(z \mid x)}[\log p(x \mid z)] - D_{\mathrm{KL}}(q(z \mid x) \,\|\, p(z))"
@@ -51,13 +53,7 @@ def write_demo(folder: Path) -> Path:
 def environment() -> Environment:
     """Templates of the book, in which nothing may be left undefined, and the pages of this one."""
     own = FileSystemLoader(Path(__file__).parent / "pages")
-    made = Environment(
-        loader=ChoiceLoader([own, PackageLoader("regen.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = book.environment(ChoiceLoader([own, PackageLoader("regen.report")]))
 
     def part(template: str, /, **context: Any) -> Markup:
         return Markup(made.get_template(f"parts/{template}.html").render(context))

@@ -2,10 +2,10 @@
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from report.scratch import begin, commit, git
 
 from regen.errors import InputError
 from regen.pipeline.compare import compare
@@ -14,24 +14,16 @@ from regen.report.book import TITLES
 REPO = Path(__file__).parents[2]
 
 
-def git(*args):
-    command = ["git", "-c", "user.name=test", "-c", "user.email=test", *args]
-    subprocess.run(command, check=True, capture_output=True)
-
-
 @pytest.fixture(autouse=True)
 def _workspace(tmp_path, monkeypatch):
     """A repository with two results: those in git, and before them others, of one table."""
-    monkeypatch.chdir(tmp_path)
-    git("init", "--quiet")
+    begin(monkeypatch, tmp_path)
     shutil.copytree(REPO / "reports", "reports", ignore=shutil.ignore_patterns("runs", "*.gif", "*.html"))
     shutil.copy(REPO / "params.yaml", "params.yaml")
     table = Path("reports/tables/vae.json")
     ours = table.read_text()
     table.write_text(ours.replace("l100_planar", "their_own"))
-    git("add", "--all", "--force")
-    git("commit", "--quiet", "-m", "theirs")
-    git("tag", "theirs")
+    git("tag", "theirs", commit())
     table.write_text(ours)
 
 
@@ -66,15 +58,7 @@ def test_beside_a_recorded_run():
 )
 def test_what_has_no_results_is_refused(other, message):
     Path("figures").mkdir()
-    tree = (
-        subprocess.run(["git", "mktree"], input=b"", capture_output=True, check=True).stdout.decode().strip()
-    )
-    done = subprocess.run(
-        ["git", "-c", "user.name=test", "-c", "user.email=test", "commit-tree", "-m", "empty", tree],
-        capture_output=True,
-        check=True,
-    )
-    git("tag", "empty", done.stdout.decode().strip())
+    git("tag", "empty", git("commit-tree", "-m", "empty", git("mktree")))
     with pytest.raises(InputError, match=message):
         compare(other)
 

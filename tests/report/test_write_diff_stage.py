@@ -1,10 +1,8 @@
 """The stage as a command, in small repositories with results that are made up."""
 
 import json
-import os
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 import yaml
 
 from report.cells import rows
+from report.scratch import begin, commit, git
 
 REPO = Path(__file__).parents[2]
 QUICK = (REPO / "profiles" / "quick.yaml").read_text()
@@ -45,12 +44,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture
 def repo(tmp_path, monkeypatch):
     """Return a repository whose first commit has results; what a test writes comes after it."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.chdir(tmp_path)
-    git("init", "--quiet", "--initial-branch=main")
+    begin(monkeypatch, tmp_path)
     Path("params.yaml").write_text(QUICK)
     results(METRICS, CLAIMS)
     for name, columns in COLUMNS.items():
@@ -60,16 +54,6 @@ def repo(tmp_path, monkeypatch):
         write(f"reports/figures/l100/{name}.png", PNG + name.encode())
     commit()
     return tmp_path
-
-
-def git(*args):
-    return subprocess.run(["git", *args], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit():
-    git("add", "--all")
-    git("-c", "user.name=test", "-c", "user.email=test", "commit", "--quiet", "--message=Results")
-    return git("rev-parse", "HEAD")
 
 
 def write(name, content):
@@ -225,7 +209,7 @@ def test_a_base_without_results_says_so_and_fails_nothing(diff, gone, part, rest
 def test_a_first_commit_of_nothing(diff):
     git("checkout", "--quiet", "--orphan", "empty")
     git("rm", "--quiet", "-r", "--cached", ".")
-    git("-c", "user.name=test", "-c", "user.email=test", "commit", "--quiet", "--allow-empty", "-m", "Start")
+    git("commit", "--quiet", "--allow-empty", "-m", "Start")
     code, parts, _ = diff(*WORSE)
     assert code == 0
     assert "seed" in [row[0] for row in rows(parts["Params"])]

@@ -13,6 +13,7 @@ from regen.artifacts.corpora import (
 )
 from regen.artifacts.datasets import SPLITS, Dataset, Images, read_dataset, write_dataset
 from regen.artifacts.files import (
+    NOT_FINITE,
     Metrics,
     at_most,
     atomic_path,
@@ -34,6 +35,7 @@ from regen.artifacts.paths import (
     REPORT_METRICS,
     REPORT_PAGE,
     REPORT_TIMINGS,
+    REPORTS,
     book_page,
     cache_dir,
     classifier_file,
@@ -76,7 +78,9 @@ from regen.artifacts.tensors import (
 __all__ = [
     "BOOK_PDF",
     "END",
+    "NOT_FINITE",
     "PAD",
+    "REPORTS",
     "REPORT_CLAIMS",
     "REPORT_METRICS",
     "REPORT_PAGE",

@@ -32,6 +32,8 @@ COUNTS = 1e9
 """Whole floats below this keep all their digits: pandas turns a column of counts with gaps into floats."""
 NEGLIGIBLE = 1e-9
 """Smallest error that is reported as such: anything below is rounding, which differs between processors."""
+NOT_FINITE = "not finite"
+"""In place of infinity and NaN."""
 
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
@@ -127,8 +129,8 @@ def at_most(error: float) -> float:
 
 
 def metric(value: float) -> float | str:
-    """Replace infinity and NaN by 'not finite'; NaN would show up in every metrics diff."""
-    return value if math.isfinite(value) else "not finite"
+    """Replace infinity and NaN by NOT_FINITE; NaN would show up in every metrics diff."""
+    return value if math.isfinite(value) else NOT_FINITE
 
 
 def over_seeds(metrics: Sequence[Metrics]) -> dict[str, float | int | str]:

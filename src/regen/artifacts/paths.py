@@ -7,6 +7,8 @@ from pathlib import Path
 
 from regen.errors import InputError
 
+REPORTS = Path("reports")
+"""Folder of all that readers see."""
 REPORT_PAGE = Path("reports/README.md")
 BOOK_PDF = Path("reports/regen.pdf")
 """All pages of the book in one file. Not in git, like the pages."""

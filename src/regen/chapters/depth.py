@@ -10,6 +10,7 @@ from regen.report.cells import cell, spread
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Facts
 from regen.report.columns import Column, hidden
+from regen.report.judge import SURE
 
 COLUMNS = (
     Column("norm", "normalised"),
@@ -27,8 +28,6 @@ COLUMNS = (
 )
 NORMS = {"post": "post-norm", "pre": "pre-norm"}
 FOLLOWED = ("slope", "norm_lambda", "loss")
-SURE = 2.0
-"""Standard errors by which a slope must be below 0."""
 SHRINKS = {True: "shrinks", False: "does not shrink"}
 
 

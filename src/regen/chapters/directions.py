@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from regen.chapters import depth
 from regen.chapters.scores import FRECHET, KERNEL
 from regen.errors import InputError
@@ -14,17 +12,16 @@ UNSHOWN: dict[str, Better] = {"train_negative_elbo": "lower", "elbo": "higher"}
 """Of metrics that no table shows."""
 
 
-def metric_directions(tables: Path) -> dict[str, Better]:
+def metric_directions(results: Results) -> dict[str, Better]:
     """Which values are better, by the last part of a metric's name; those without a direction are absent.
 
-    As the columns of the `tables` in a folder say, and for distances by all of their names.
+    As the columns of their tables say, and for distances by all of their names.
 
     Raises:
         InputError: there are no tables, or one is damaged.
     """
-    results = Results(tables.parent, Path())
     if not results.tables():
-        raise InputError(f"{tables}: no tables; run `make reproduce` first")
+        raise InputError(f"{results.folder}: no tables; run `make reproduce` first")
     columns = [column for name in results.tables() for column in results.table(name)["columns"]]
     found: dict[str, Better] = {
         each.get("of", each["key"]): each["better"] for each in columns if each["better"]

@@ -18,9 +18,8 @@ from regen.artifacts import Metrics
 from regen.params import Params
 from regen.report.cells import cell, spread
 from regen.report.claims import NOT_SCORED, UNDECIDED
+from regen.report.judge import SURE
 
-SURE = 2.0
-"""Standard errors above which a difference counts."""
 MOST = 0.5
 """Share of the attention above which it is most of it."""
 

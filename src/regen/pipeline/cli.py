@@ -14,9 +14,7 @@ import typer
 from dvc.stage import Stage
 from tqdm import tqdm
 
-from regen import artifacts
 from regen.errors import InputError, RunError
-from regen.pipeline.browser import open_page, print_book
 from regen.pipeline.children import Children
 from regen.pipeline.engine import Engine, Settings
 from regen.pipeline.graph import Graph, is_stale, locked_graph
@@ -100,6 +98,8 @@ def open_(
     page: Annotated[str, typer.Argument(help="Page of the book: ift6135, runs, ...")] = "index",
 ) -> None:
     """Open the book of results, reports/index.html, in the browser."""
+    from regen.pipeline.browser import open_page  # here, since it imports pandas, which the others do without
+
     open_page(page)
 
 
@@ -119,6 +119,9 @@ def compare(
 @app.command()
 def pdf() -> None:
     """Print the book of results to reports/regen.pdf; needs Chromium or Chrome."""
+    from regen import artifacts
+    from regen.pipeline.browser import print_book
+
     print_book(artifacts.book_page("index"), artifacts.BOOK_PDF)
     print(f"The book: {artifacts.BOOK_PDF}")
 

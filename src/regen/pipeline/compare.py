@@ -13,7 +13,6 @@ from regen.report.book import Book
 from regen.report.results import Results
 from regen.report.revision import Revision, git
 
-REPORTS = artifacts.REPORT_METRICS.parent
 COMPARED = ("reports", "params.yaml")
 """What a revision is asked for."""
 
@@ -27,13 +26,13 @@ def compare(other: str) -> Path:
     Raises:
         InputError: it is neither, or has no results; or nothing was run here.
     """
-    folder = REPORTS / "compare"
-    ours = Results.of(REPORTS)
+    folder = artifacts.REPORTS / "compare"
+    ours = Results.of(artifacts.REPORTS)
     theirs = Path(other) if Path(other).is_dir() else _checked_out(other, folder / "other")
-    inside = theirs / REPORTS.name
+    inside = theirs / artifacts.REPORTS.name
     found = Results.of(inside if (inside / "tables").is_dir() else theirs)
     made = {"settings": f"these results beside {other}"}
-    Book(ours, folder, made, found, label=other).write(artifacts.write_text)
+    Book(ours, folder, made, found, label=other).write()
     return folder / "index.html"
 
 

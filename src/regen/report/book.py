@@ -6,12 +6,14 @@ damaged says so in its place; the rest of the page appears.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import jinja2
 
+from regen import artifacts
 from regen.report.parts import Parts
 from regen.report.results import Results
 from regen.report.state import CHAPTERS
@@ -34,26 +36,34 @@ class Book:
     label: str = ""
     """Name of the other run."""
 
-    def write(self, write_text: Callable[[Path, str], None]) -> None:
-        """Publish all pages with `write_text`."""
+    @cached_property
+    def environment(self) -> jinja2.Environment:
+        """The templates, compiled once for all pages."""
+        return environment(jinja2.PackageLoader("regen.report"))
+
+    def write(self) -> None:
+        """Publish all pages."""
         for page in TITLES:
-            write_text(self.folder / f"{page}.html", self.page(page))
+            artifacts.write_text(self.folder / f"{page}.html", self.page(page))
 
     def page(self, name: str) -> str:
         """HTML of one page."""
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("regen.report"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        parts = Parts(environment, self.results, self.folder, self.other, self.label)
-        environment.globals |= parts.functions()
+        parts = Parts(self.environment, self.results, self.folder, self.other, self.label)
         pages = [
             {"file": f"{each}.html", "title": title, "current": each == name}
             for each, title in TITLES.items()
         ]
-        template = environment.get_template(f"{name}.html")
+        template = self.environment.get_template(f"{name}.html", globals=parts.functions())
         footer = {key: self.made[key] for key in FOOTER if key in self.made}
         return template.render(pages=pages, title=TITLES[name], made=footer, how=self.made)
+
+
+def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    """Templates of `loader`: what they show is escaped, and what they ask for has to be there."""
+    return jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from regen.artifacts import NOT_FINITE
 from regen.report.columns import Column
 
 
@@ -37,6 +38,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not pd.isna(value)
 
 
+def ends(value: Any) -> Any:
+    """A curve by its ends; anything else as it is."""
+    return f"{value[0]} to {value[-1]}" if isinstance(value, list) else value
+
+
 def cell(value: object) -> str:
     """Text of a cell: numbers to about three digits, nothing where there is no value."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
@@ -46,7 +52,7 @@ def cell(value: object) -> str:
     if isinstance(value, int):
         return str(value)  # a count, as exact as it is
     if math.isinf(value):
-        return "not finite"
+        return NOT_FINITE
     if value == round(value) or abs(value) >= 1000:
         return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"

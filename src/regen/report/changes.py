@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from regen.artifacts import NOT_FINITE
 from regen.report.columns import Better
 from regen.report.judge import AGREES, NOT_RUN
 
-NOT_FINITE = "not finite"
-"""What stages record in place of infinity and NaN."""
 Tree = Mapping[str, Any]
 """Sections within sections, as in params.yaml and metrics.json."""
 

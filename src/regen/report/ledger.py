@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from regen.report.cells import ends
 from regen.report.chapter import Table
 from regen.report.claims import COLUMNS, Claim
 from regen.report.judge import Judged
@@ -54,21 +55,7 @@ def _entry(one: Judged) -> dict[str, Any]:
 def table(judged: Iterable[Judged]) -> pd.DataFrame:
     """Table of the ledger, a row a claim; a curve that was not run is shown by its ends."""
     rows = [
-        {
-            "claim": one.claim.id,
-            "what": one.claim.what,
-            "report": f"{one.expected[0]} to {one.expected[-1]}"
-            if isinstance(one.expected, list)
-            else one.expected,
-            "ours": one.ours,
-            "tolerance": one.claim.tolerance or None,
-            "verdict": one.verdict,
-            "source": one.claim.source,
-            "rule": rule(one.claim),
-            "error": one.error,
-            "why": one.why,
-        }
-        for one in judged
+        {**entry, "claim": name, "report": ends(entry["expected"])} for name, entry in entries(judged).items()
     ]
     return pd.DataFrame(rows, columns=[*(column.key for column in COLUMNS), *BESIDE])
 

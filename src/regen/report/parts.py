@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import jinja2
@@ -16,12 +16,15 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from regen.errors import InputError
-from regen.report.cells import spread
+from regen.report.cells import ends, spread
 from regen.report.results import Results
 from regen.report.rows import Column, cells_of, chosen, is_number
 from regen.report.state import VERDICTS, state
 
 P = ParamSpec("P")
+T = TypeVar("T")
+U = TypeVar("U")
+NOTHING: dict[str, Any] = {}
 
 
 def _or_why_not(
@@ -41,6 +44,14 @@ def _or_why_not(
         return found
 
     return tolerant
+
+
+def _if_there(get: Callable[[], T], otherwise: U) -> T | U:
+    """What `get` returns, or `otherwise` where its file is absent or damaged."""
+    try:
+        return get()
+    except InputError:
+        return otherwise
 
 
 @dataclass(frozen=True)
@@ -80,35 +91,28 @@ class Parts:
     # ---- pictures and tables ---------------------------------------------------------------------------
 
     @_or_why_not()
-    def figure(self, name: str, caption: str, alt: str = "") -> Markup:
-        """Picture `figures/<name>`, a PNG if it has no suffix; the caption's text stands for `alt`."""
+    def figure(self, name: str, caption: str) -> Markup:
+        """Picture `figures/<name>`, a PNG if it has no suffix, whose caption also stands for it in words."""
         file = name if Path(name).suffix else f"{name}.png"
-        shown = self._picture(self.results, file)
-        other = self._other_picture(file)
         return self.render(
             "figure",
-            **shown,
-            alt=alt or Markup(caption).striptags(),
+            **self._picture(self.results, file),
+            alt=Markup(caption).striptags(),
             caption=Markup(caption) + self._data(name),
-            other=other,
+            other=self._other_picture(file),
         )
 
     def _other_picture(self, file: str) -> dict[str, Any] | None:
-        if self.other is None:
+        other = self.other
+        if other is None:
             return None
-        try:
-            return {**self._picture(self.other, file), "label": self.label}
-        except InputError:
-            return None
+        return _if_there(lambda: {**self._picture(other, file), "label": self.label}, None)
 
     def _data(self, figure: str) -> str:
         """On what data the run of a figure was trained, as a sentence; nothing where it is of no one run."""
         run = figure.split("/")[0]
-        try:
-            sections = [each for each in self.results.settings.values() if isinstance(each, dict)]
-        except InputError:
-            return ""
-        for settings in (section.get(run) for section in sections):
+        sections = _if_there(lambda: self.results.settings, NOTHING).values()
+        for settings in (each.get(run) for each in sections if isinstance(each, dict)):
             if isinstance(settings, dict) and "data" in settings:
                 return f" Data: {settings['data']}{', binarized' if settings.get('binarize') else ''}."
         return ""
@@ -163,13 +167,11 @@ class Parts:
         self, name: str, shown: Sequence[Column], where: Mapping[str, Any]
     ) -> list[list[dict[str, Any]]] | None:
         """The same cells of the other run; none where it has no such table."""
-        if self.other is None:
+        other = self.other
+        if other is None:
             return None
-        try:
-            found = self.other.table(name)
-        except InputError:
-            return []
-        return cells_of(found, chosen(found["rows"], where), shown)
+        found = _if_there(lambda: other.table(name), None)
+        return cells_of(found, chosen(found["rows"], where), shown) if found else []
 
     @_or_why_not("gap")
     def cell(self, name: str, column: str, /, **where: str) -> Markup:
@@ -189,20 +191,14 @@ class Parts:
         found = self.results.claims
         if name not in found:
             raise InputError(f"{self.results.folder}/claims.json: no claim {name!r}")
-        other = self._other_claims().get(name)
+        theirs = self.other
+        other = theirs and _if_there(lambda: theirs.claims, NOTHING).get(name)
         return self.render(
             "claim",
             claim=_for_readers(name, found[name]),
             other=other and _for_readers(name, other),
             other_label=self.label,
         )
-
-    def _other_claims(self) -> Mapping[str, Mapping[str, Any]]:
-        """Verdicts of the other run; none where it has none."""
-        try:
-            return self.other.claims if self.other else {}
-        except InputError:
-            return {}
 
     @_or_why_not()
     def state(self, what: str) -> Markup:  # noqa: ARG002 (the name of what is missing)
@@ -211,21 +207,13 @@ class Parts:
 
     def totals(self) -> Mapping[str, int]:
         """How many claims agree, differ, are undecided, have no verdict, and are there in all."""
-        try:
-            rows = state(self.results.claims)
-        except InputError:
-            return {}
-        return {key: sum(row[key] for row in rows) for key in (*VERDICTS, "other", "total")}
+        rows = _if_there(lambda: state(self.results.claims), [])
+        return {key: sum(row[key] for row in rows) for key in (*VERDICTS, "other", "total")} if rows else {}
 
     def with_verdict(self, verdict: str) -> list[Mapping[str, Any]]:
         """Claims with that verdict, in their order, each with its `id`; none where they cannot be read."""
-        try:
-            claims = self.results.claims
-        except InputError:
-            return []
-        return [
-            {"id": name, **claim} for name, claim in claims.items() if claim["verdict"].startswith(verdict)
-        ]
+        claims = _if_there(lambda: self.results.claims, NOTHING).items()
+        return [{"id": name, **claim} for name, claim in claims if claim["verdict"].startswith(verdict)]
 
     # ---- settings and runs -----------------------------------------------------------------------------
 
@@ -241,10 +229,7 @@ class Parts:
 
     def runs(self, section: str) -> list[str]:
         """Names of the runs in a section of params.yaml; none where that cannot be read."""
-        try:
-            return list(self.results.settings.get(section) or {})
-        except InputError:
-            return []
+        return list(_if_there(lambda: self.results.settings, NOTHING).get(section) or {})
 
     def figures_of(self, run: str) -> list[str]:
         """Names of all figures of a run."""
@@ -255,15 +240,10 @@ def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
     """A claim with its figures as texts, of as many digits as its verdict turns on, or None."""
     tolerance = claim.get("tolerance")
     digits = 4 if isinstance(tolerance, float) and 1e-4 < tolerance < 0.1 else None
-    figures = {key: _ends(claim.get(key)) for key in ("expected", "ours", "error", "tolerance")}
+    figures = {key: ends(claim.get(key)) for key in ("expected", "ours", "error", "tolerance")}
     texts = {key: spread(value, None, digits) or None for key, value in figures.items()}
     unknown = dict.fromkeys(("question", "rule", "why", "verdict", "what", "source"))
     return {"id": name, **unknown, **claim, **texts}
-
-
-def _ends(value: Any) -> Any:
-    """A curve by its ends, which is what a claim has that was not run; anything else as it is."""
-    return f"{value[0]} to {value[-1]}" if isinstance(value, list) else value
 
 
 def math(latex: str, display: bool = False) -> Markup:
