@@ -22,7 +22,7 @@ from regen.attention.networks import build_translator
 from regen.attention.training import Sentences, TranslatorLearner
 from regen.params import TranslatorRun, read_params
 from regen.training.checkpoint import Checkpoint
-from regen.training.device import autocast, keep_freed_memory
+from regen.training.device import autocast, has_bfloat16, keep_freed_memory
 from regen.training.loop import fit
 from regen.training.schedule import Passes, Schedule
 
@@ -139,11 +139,7 @@ def measure() -> list[Timing]:
     )
     torch.manual_seed(1)
     keep_freed_memory()
-    fast = (
-        "bfloat16"
-        if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        else "float32"
-    )
+    fast = "bfloat16" if has_bfloat16() else "float32"
     return [
         time_epoch(run, fast, "50 s; 20 x", PLAIN, 1),
         *(time_epoch(run, each, "1.5 x", PLAIN_BATCHED, run.batch_size) for each in {fast, "float32"}),

@@ -13,7 +13,7 @@ def train_gan(name: str, seed: OneSeed = None) -> None:
     """Train the run NAME of params.yaml's section `gan`; killed and started again, it goes on."""
     params = read_params()
     run = params.gan_run(name)
-    session = Session.start("train_gan", name, params)
+    session = Session.start("train_gan", name, params, convolutional=run.networks != "mlp")
     splits = artifacts.read_dataset(artifacts.dataset_file(run.data)).splits
     images = splits["train"].pixels.to(session.device)
     valid = splits["valid"].pixels.to(session.device) if "valid" in splits else None

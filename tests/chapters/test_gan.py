@@ -137,6 +137,13 @@ def test_verdicts(params, chapter, scored):
     assert judged.loc["f", "ours"] == "not scored"
 
 
+def test_a_run_that_no_report_has_has_no_say_in_which_metric_tells_more(recorded, read):
+    claims = Claims(tuple(each for each in CLAIMS.claims if each.run != "w1_2"))
+    without = gan.chapter(recorded, claims, read_scores(recorded))
+    assert read().facts["gan"].metrics["tells_more"] == "W1"
+    assert without.facts["gan"].metrics["tells_more"] == "not scored"
+
+
 def test_metrics_are_those_of_training(chapter):
     assert chapter.metrics["mlp"] == {
         "generator_parameters": 900_000,

@@ -4,11 +4,14 @@ import json
 
 import jsonschema
 import pytest
+import torch
 import yaml
+from torch import nn
 
 from params.small import REPO, settings
 from regen import params
 from regen.data.catalog import CORPORA, DATASETS
+from regen.gan.losses import r1
 from regen.params import read_params
 from regen.params.__main__ import schema
 
@@ -80,6 +83,34 @@ def test_paper_has_the_protocol_s_translators():
     assert (run.optimizer, run.learning_rate, run.batch_size, run.clip_norm) == ("adam", 1e-3, 64, 1.0)
     assert len(run.seeds) == 3
     assert run.epochs <= 15
+
+
+SMALLER = {"width": 32, "steps": 20_000, "shown": [0, 2000, 10_000, 20_000], "statistics_batches": 200}
+TWICE = ("cifar10_jsd_1", "cifar10_jsd_3", "cifar10_w1_3")
+
+
+def test_on_a_cpu_only_the_cifar10_gans_are_smaller_than_in_the_paper_profile():
+    paper, cpu = (read_params(REPO / "profiles" / f"{name}.yaml").model_dump() for name in ("paper", "cpu"))
+    for name, run in paper["gan"].items():
+        if run["data"] == "cifar10":
+            run.update(SMALLER, seeds=[1, 2] if name in TWICE else None)
+    weak = {"penalty_coefficient": pytest.approx(1 / 96, rel=1e-6), "seeds": None}
+    paper["gan"]["cifar10_w1_3_axis"] = paper["gan"]["cifar10_w1_3"] | weak
+    paper["score"]["runs"]["cifar10_w1_3_axis"] = "cifar10"
+    assert cpu == paper | {"device": "cpu"}
+
+
+def test_r1_of_the_last_axis_alone_is_r1_by_96():
+    """A student's code has it so: the mean over images, channels and rows of the squared norm of each row."""
+    torch.manual_seed(1)
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 8, dtype=torch.float64), nn.Tanh())
+    x = torch.randn(5, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    C = critic(x).sum(1)
+    (gradient,) = torch.autograd.grad(C.sum(), x, retain_graph=True)
+    of_rows = torch.linalg.vector_norm(gradient, dim=-1).square().mean()
+    run = read_params(REPO / "profiles" / "cpu.yaml").gan["cifar10_w1_3_axis"]
+    penalty = run.penalty_coefficient * r1(C, x).item()
+    assert penalty == pytest.approx(of_rows.item(), rel=1e-6)
 
 
 def test_the_exported_schema_is_current():

@@ -59,6 +59,8 @@ def test_whole_numbers_stay_whole_and_figures_are_what_they_are():
         (with_key("tolerance: little"), "a: tolerance: 'little': should be a valid number"),
         (with_key("better: more"), "a: better: 'more': should be 'lower' or 'higher'"),
         (with_key("given: data"), "a: given: 'data': should be a valid dictionary"),
+        (with_key("sizes: {widht: 3}"), "a: sizes: .*: should be 'width' or 'steps'"),
+        (with_key("sizes: {steps: few}"), "a: sizes: .*: should be a valid integer"),
         (with_key("question: 3"), "a: question: 3: should be a valid string"),
         (with_key("same: [x]"), "a: same: allowed where 'expected' is words"),
         (with_key("at_most: 1"), "a: at_most: 1: should be a valid boolean"),
@@ -122,7 +124,8 @@ def test_our_claims_can_be_judged_by_the_paper_profile():
                 extractor = {"extractor": claim.given["extractor"]} if "extractor" in claim.given else {}
                 reference = {"reference": f"{paper.score.runs[name]}, test"}
                 used = paper.score.model_dump() | used | reference | extractor
-            assert claim.given == {key: used[key] for key in claim.given}, claim.id
+            theirs = claim.given | claim.sizes
+            assert theirs == {key: used[key] for key in theirs}, claim.id
     assert {claim.metric for claim in given} > {"log_p", "elbo", "loss", "progress"}
 
 

@@ -2,7 +2,15 @@ import pytest
 import torch
 
 from regen.errors import InputError
-from regen.training.device import autocast, cast, exact, select_device, set_precision
+from regen.training.device import (
+    autocast,
+    cast,
+    exact,
+    for_convolutions,
+    in_words,
+    select_device,
+    set_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -142,3 +150,30 @@ def test_on_cuda_auto_is_tf32(machine, monkeypatch, precision, tf32, bfloat16):
     assert context.device == "cuda"
     assert context._enabled == bfloat16
     assert context.fast_dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "able", "used"),
+    [
+        ("auto", "cpu", True, "bfloat16"),
+        ("auto", "cpu", False, "auto"),
+        ("auto", "cuda", True, "auto"),
+        ("float32", "cpu", True, "float32"),
+        ("float64", "cpu", True, "float64"),
+        ("bfloat16", "cpu", False, "bfloat16"),
+    ],
+)
+def test_convolutions_take_bfloat16_where_the_processor_has_it(monkeypatch, precision, device, able, used):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: able)
+    assert for_convolutions(precision, torch.device(device)) == used
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [("auto", "float32"), ("float32", "float32"), ("float64", "float64"), ("bfloat16", "bfloat16")],
+)
+def test_the_precision_of_a_run_in_words(precision, words):
+    device = torch.device("cpu")
+    set_precision(precision, device)
+    assert in_words(autocast(precision, device), device) == words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,8 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
     histories = {run: artifacts.read_csv(artifacts.gan_history_file(run)) for run in params.gan}
     return Chapter(
         tables=[table, trends],
-        facts=runs_facts(params, training, histories, trends.data),
+        facts=runs_facts(params, training, histories, trends.data)
+        | {"gan": facts_together(params, training, trends.data, claims)},
         metrics={name: {key: found[key] for key in FOLLOWED} for name, found in training.items()},
         trained=list(params.gan),
     )
@@ -103,19 +104,40 @@ def runs_facts(
     histories: Mapping[str, pd.DataFrame],
     trends: pd.DataFrame,
 ) -> dict[str, Facts]:
-    """Facts on each GAN, and as `gan` on those of JSD and W1 together."""
+    """Facts on each GAN."""
     seen = {row["run"]: courses(row) for _, row in trends.iterrows()}
     facts = {}
     for name, run in params.gan.items():
-        settings = {"data": run.data, "steps": training[name]["steps"], "epochs": run.epochs}
         losses = players(over_seeds(histories[name], "step"))
-        facts[name] = Facts(settings, {**training[name], **seen.get(name, UNSEEN), "losses": losses})
-    compared = [facts[name].settings for name, run in params.gan.items() if run.loss in ("jsd", "w1")]
-    shared = {key: _shared(compared, key) for key in ("data", "steps")}
-    return facts | {"gan": Facts(shared, {"tells_more": tells_more(trends)})}
+        metrics = {**training[name], **seen.get(name, UNSEEN), "losses": losses}
+        facts[name] = Facts(_settings(run, training[name]), metrics)
+    return facts
 
 
-def _shared(settings: list[Mapping[str, Any]], key: str) -> Any:
+def facts_together(
+    params: Params, training: Mapping[str, Metrics], trends: pd.DataFrame, claims: Claims
+) -> Facts:
+    """What the GANs of JSD and W1 tell together.
+
+    Only those whose distance a report gives: others, such as one of a weaker penalty, have no say.
+    """
+    runs = {
+        name: run
+        for name, run in params.gan.items()
+        if run.loss in ("jsd", "w1") and claims.find(name, "distance")
+    }
+    compared = [_settings(run, training[name]) for name, run in runs.items()]
+    shared = {key: _shared(compared, key) for key in ("data", "steps", "width")}
+    return Facts(shared, {"tells_more": tells_more(trends[trends["run"].isin(list(runs))])})
+
+
+def _settings(run: GanRun, training: Metrics) -> dict[str, Any]:
+    """Those that claims may ask for."""
+    width = getattr(run, "width", None)  # of convolutions
+    return {"data": run.data, "steps": training["steps"], "epochs": run.epochs, "width": width}
+
+
+def _shared(settings: Sequence[Mapping[str, Any]], key: str) -> Any:
     values = {each[key] for each in settings}
     return values.pop() if len(values) == 1 else "several"
 

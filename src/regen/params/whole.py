@@ -49,7 +49,8 @@ class Params(Section):
         description="where to compute; auto: an accelerator if there is one"
     )
     precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
-        description="floating-point precision; auto: float32, on CUDA with tf32 matrix products"
+        description="floating-point precision; auto: float32, on CUDA with tf32 matrix products, and in GANs "
+        "of convolutions bfloat16 on a CPU that has instructions for it"
     )
     data: Data
     training: Training

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
@@ -29,6 +29,12 @@ ALLOWED = {
 """What a key may hold, where pydantic would name each kind in a message of its own."""
 
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Size = Literal["width", "steps"]
+OTHER_SIZES: dict[Size, tuple[str, str]] = {
+    "width": ("smaller networks", "larger networks"),
+    "steps": ("fewer steps", "more steps"),
+}
+"""What a verdict is marked with where ours is below the report's, and above."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Claim:
     at_most: StrictBool = False
     """Whether `expected` is a limit, which ours must not exceed."""
     given: dict[str, Any] = field(default_factory=dict)
+    sizes: dict[Size, StrictInt] = field(default_factory=dict)
+    """The report's; where ours are others, the verdict says so."""
     same: list[str] = field(default_factory=list)
     """Words of ours that mean what `expected` says in the report's."""
     question: str = ""

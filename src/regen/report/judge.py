@@ -14,7 +14,7 @@ from typing import Any
 
 from regen.artifacts import metric, rounded
 from regen.errors import InputError, suggest
-from regen.report.claims import NOT_SCORED, UNDECIDED, Claim, Claims, Facts
+from regen.report.claims import NOT_SCORED, OTHER_SIZES, UNDECIDED, Claim, Claims, Facts
 from regen.report.columns import Better
 
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
@@ -84,9 +84,9 @@ def judge(
     """Verdicts on all claims, in their order.
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
-    such as its data, gets no verdict, nor does one that was not scored, or not run. `better` says which
-    values of a metric come first in an order, `marks` what follows the verdicts on a run, as where its data
-    is a copy.
+    such as its data, gets no verdict, nor does one that was not scored, or not run; of other `sizes`, its
+    verdict is marked. `better` says which values of a metric come first in an order, `marks` what follows the
+    verdicts on a run, as where its data is a copy.
 
     Raises:
         InputError: a claim asks for a metric that its run does not have.
@@ -107,6 +107,8 @@ def _judge(
         judged = replace(judged, verdict=NOT_SCORED, why="What was measured does not tell.")
     if other := _other(claim, facts):
         judged = replace(judged, verdict=other[0], why=other[1])
+    elif judged.verdict in (AGREES, DIFFERS, UNDECIDED):
+        judged = replace(judged, verdict=judged.verdict + _size_mark(claim, facts))
     mark = next((marks[name] for name in claim.names if name in marks), "")
     told = [text for name in claim.names if (text := facts[name].told.get(claim.metric))]
     return replace(judged, verdict=judged.verdict + mark, why=" ".join([judged.why, *told]))
@@ -123,6 +125,17 @@ def _other(claim: Claim, facts: Mapping[str, Facts]) -> tuple[str, str] | None:
                 known = "not known" if ours is None else ours
                 return f"other {words}", f"Our {words} {verb} {known}, the report's {theirs}."
     return None
+
+
+def _size_mark(claim: Claim, facts: Mapping[str, Facts]) -> str:
+    """In which sizes ours differ from the report's; a trend or an order is judged all the same."""
+    words = []
+    for key, theirs in claim.sizes.items():
+        ours = [size for name in claim.names if isinstance(size := facts[name].settings.get(key), int)]
+        smaller, larger = OTHER_SIZES[key]
+        words += [smaller] if min(ours, default=theirs) < theirs else []
+        words += [larger] if max(ours, default=theirs) > theirs else []
+    return f" ({', '.join(words)})" if words else ""
 
 
 # ---- one run ---------------------------------------------------------------------------------------------

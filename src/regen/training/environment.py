@@ -11,13 +11,16 @@ import torch
 PACKAGES = ("torch", "torchvision", "torch-fidelity", "numpy", "pandas", "matplotlib", "dvc")
 
 
-def timing(seconds: float, steps: int, images: int, device: torch.device) -> dict[str, float | int | str]:
+def timing(
+    seconds: float, steps: int, images: int, device: torch.device, precision: str
+) -> dict[str, float | int | str]:
     """Duration of a training's steps and its rates, with the environment that they were measured in."""
     return {
         "seconds": seconds,
         "steps_per_second": steps / seconds,
         "images_per_second": images / seconds,
         **environment(device),
+        "precision": precision,
     }
 
 

@@ -13,7 +13,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.errors import InputError
 from regen.training.checkpoint import Checkpoint, fingerprint
-from regen.training.device import autocast, set_up
+from regen.training.device import autocast, for_convolutions, in_words, set_up
 from regen.training.environment import timing
 from regen.training.loop import Fitted, Learner, Score, fit, history
 from regen.training.schedule import Passes, Schedule
@@ -92,10 +92,13 @@ class Session:
     """Epochs."""
 
     @classmethod
-    def start(cls, stage: str, run: str, params: Params, name: str = "") -> Session:
+    def start(
+        cls, stage: str, run: str, params: Params, name: str = "", convolutional: bool = False
+    ) -> Session:
         """Set up the device and the precision of params.yaml for `run` of `stage` in dvc.yaml."""
         device = set_up(params.device, params.precision)
-        context = autocast(params.precision, device)
+        precision = for_convolutions(params.precision, device) if convolutional else params.precision
+        context = autocast(precision, device)
         return cls(stage, run, name or run, device, context, params.training.checkpoint_every)
 
     def job(self, seed: int) -> Job:
@@ -143,7 +146,8 @@ class Session:
         fits = [(each.fitted, each.schedule) for each in trained.values()]
         seconds, steps = sum(fitted.seconds for fitted, _ in fits), sum(fitted.step for fitted, _ in fits)
         images = sum(schedule.images_until(fitted.step) for fitted, schedule in fits)
-        artifacts.write_metrics(artifacts.timing_file(self.name), timing(seconds, steps, images, self.device))
+        taken = timing(seconds, steps, images, self.device, in_words(self.autocast, self.device))
+        artifacts.write_metrics(artifacts.timing_file(self.name), taken)
         for each in trained.values():
             each.checkpoint.remove()
 
