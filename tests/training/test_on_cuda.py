@@ -40,8 +40,11 @@ def _draws(monkeypatch):
     for name in draws:
         monkeypatch.setattr(torch, name, on_cpu(name))
     normal = torch.Tensor.normal_
-    fill = lambda x, **options: x.copy_(normal(torch.empty(x.shape, dtype=x.dtype), **options))  # noqa: E731
-    monkeypatch.setattr(torch.Tensor, "normal_", fill)
+
+    def filled(x, *args, **options):
+        return x.copy_(normal(torch.empty(x.shape, dtype=x.dtype), *args, **options))
+
+    monkeypatch.setattr(torch.Tensor, "normal_", filled)
 
 
 @pytest.fixture(autouse=True)
