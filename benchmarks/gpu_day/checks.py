@@ -20,7 +20,6 @@ from torch import Tensor
 
 from benchmarks import memory
 from benchmarks.gan import Ours
-from benchmarks.gpu_day.process import die_with_parent
 from benchmarks.gpu_day.profile import ROOT, Profile
 from benchmarks.precision import precisions
 from regen.artifacts import metric
@@ -59,10 +58,7 @@ def run_tests(folder: Path) -> Found:
         report = Path(place) / "report.xml"
         options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-c", "pyproject.toml", "--rootdir", "."]
         command = [sys.executable, "-m", "pytest", *options, "-m", "cuda", f"--junitxml={report}", *files]
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=die_with_parent,
-        )  # fmt: skip
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(done.stdout, flush=True)
         if not report.exists():
             reason = (done.stdout.strip().splitlines() or ["no tests were run"])[-1]

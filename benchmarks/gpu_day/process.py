@@ -16,10 +16,13 @@ PATIENCE = 10.0  # seconds that a process has to end itself
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
 def die_with_parent() -> None:
     """Have this process end when the one that started it is gone, killed or not; on Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _prctl:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def run(

@@ -155,7 +155,8 @@ class Slice:
             if code and len(now) == len(todo):
                 self.failed["measure"] = _tail(log)
                 break
-            measured += [section for section, name in todo if (section, name) not in now]
+            errors = self._errors()
+            measured += [part[0] for part in todo if part not in now and part[1] not in errors]
         self.failed |= self._errors()
         counts = {section: measured.count(section) for section in ("checks", "table")}
         self.done += [f"{count} of the {section}" for section, count in counts.items() if count]
@@ -272,5 +273,6 @@ class Slice:
 
 def _tail(log: Path) -> str:
     """Last words of a log, in one line."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = text.strip().splitlines()[-3:]
     return " ".join(" ".join(lines).split())[-300:] or "no message"

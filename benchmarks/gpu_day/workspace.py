@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +47,15 @@ def environment(folder: Path) -> dict[str, str]:
 # ---- what dvc.yaml says ----------------------------------------------------------------------------------
 
 
-def _stage(name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = read_yaml(ROOT / "dvc.yaml")["stages"][name]
-    does: dict[str, Any] = entry.get("do", entry)
-    return does
+@cache  # it takes a second to parse
+def _stages() -> dict[str, dict[str, Any]]:
+    stages: dict[str, dict[str, Any]] = read_yaml(ROOT / "dvc.yaml")["stages"]
+    return {name: entry.get("do", entry) for name, entry in stages.items()}
 
 
 def outputs(stage: str, item: str) -> list[Path]:
     """Files and folders that `stage` makes of `item`."""
-    does = _stage(stage)
+    does = _stages()[stage]
     names = [
         next(iter(out)) if isinstance(out, dict) else out
         for key in ("outs", "plots")
@@ -73,11 +73,12 @@ def files(root: Path, stage: str, item: str) -> list[Path]:
     return found
 
 
+@cache
 def code(*stages: str) -> str:
     """Digest of the code that the results of `stages` depend on: their dependencies that are no data."""
     digest = hashlib.sha256()
     deps = {
-        dep for stage in stages for dep in _stage(stage)["deps"] if "${" not in dep and dep[:5] != "data/"
+        dep for stage in stages for dep in _stages()[stage]["deps"] if "${" not in dep and dep[:5] != "data/"
     }
     for dep in sorted(deps):
         path = ROOT / dep
@@ -94,7 +95,7 @@ def key(stage: str, item: str, params: Path) -> str:
     whether a result is that of this repository, wherever it was computed.
     """
     content = read_yaml(params)
-    names = [name.replace("${key}", item) for name in _stage(stage).get("params", [])]
+    names = [name.replace("${key}", item) for name in _stages()[stage].get("params", [])]
     settings = {name: reduce(lambda part, step: part[step], name.split("."), content) for name in names}
     return hashlib.sha256((json.dumps(settings, sort_keys=True) + code(stage)).encode()).hexdigest()[:16]
 

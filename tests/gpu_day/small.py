@@ -6,7 +6,18 @@ import yaml
 
 REPO = Path(__file__).parents[2]
 RUN = "cifar10_w1_3"
-STEPS = 60
+STEPS = 36
+
+WANTED = """\
+import pytest
+
+@pytest.mark.cuda
+def test_that_wants_it():
+    assert True
+
+def test_that_does_not():
+    assert False
+"""
 
 
 def tiny_params(root):
@@ -32,9 +43,7 @@ def tiny_params(root):
 def tiny_day(root, **changes):
     """Write a day with those settings; return its path."""
     (root / "wanted").mkdir(parents=True)
-    (root / "wanted" / "test_wanted.py").write_text(
-        "import pytest\n\n@pytest.mark.cuda\ndef test_one():\n    assert True\n\ndef test_other():\n    assert False\n"
-    )
+    (root / "wanted" / "test_wanted.py").write_text(WANTED)
     day = {
         "params": str(tiny_params(root)),
         "runs": [RUN],
