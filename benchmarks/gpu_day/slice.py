@@ -58,6 +58,8 @@ class Slice:
         """Whether a signal has asked it to end."""
         self.fresh = True
         """Whether nothing long was done yet."""
+        self.not_brought: list[str] = []
+        """Parts of the last checkpoint that were not carried here: what they hold is begun anew."""
         self.done: list[str] = []
         self.failed: dict[str, str] = {}
         self.plan = steps_of(profile)
@@ -124,14 +126,16 @@ class Slice:
         for step in self.plan:
             if step.name in needed and step.is_kept and self.is_done(step) and not self._is_here(step):
                 parts.require(folder, results["steps"][step.name]["parts"])
-        if not kept or parts.missing(folder, kept["parts"]):
-            return
-        if not all((self.record.work / path).exists() for path in kept["files"]):
-            parts.unpack(folder, kept["parts"], self.record.work)
+        if kept and not all((self.record.work / path).exists() for path in kept["files"]):
+            self.not_brought = parts.missing(folder, kept["parts"])
+            if not self.not_brought:
+                parts.unpack(folder, kept["parts"], self.record.work)
 
     def _pack_checkpoints(self) -> None:
-        """Pack the checkpoints of what was stopped, in place of earlier ones."""
+        """Pack the checkpoints of what was stopped, in place of earlier ones that were put back."""
         work, files = self.record.work, workspace.checkpoints(self.record.work)
+        if not files and self.not_brought and any(step.is_training for step in self._open()):
+            return
         packed = None
         if files:
             made = parts.pack(self.record.parts, f"checkpoint-{self.number}", work, files)
@@ -219,12 +223,13 @@ class Slice:
         work, began = self.record.work, self.clock()
         for need in step.needs:
             self._bring(need)
+        workspace.clear(work, step.stage, step.item)
         self.fresh = self.fresh and not step.is_training
         print(f"{step.name} ...", flush=True)
         log = work / "logs" / f"{step.name}.log"
         command = [sys.executable, f"stages/{step.stage}.py", step.item]
         code = process.run(command, work, workspace.environment(work), log, self._is_over)
-        if code is None:
+        if code is None and not self._is_here(step):
             return
         if code:
             self.failed[step.name] = _tail(log)
@@ -252,6 +257,8 @@ class Slice:
         done = ", ".join(self.done) or "nothing"
         told = [f"slice {self.number}, {used:.1f} of {self.minutes:g} min: done: {done}"]
         told += [f"failed: {name}: {why}" for name, why in self.failed.items()]
+        if self.not_brought:
+            told.append(f"not here, so that its run begins anew: the checkpoint in {self.not_brought[0]}")
         if unpassed := self._unpassed():
             waits = "" if self.anyway else "; trainings wait (--anyway begins them)"
             told.append(f"checks not passed: {', '.join(unpassed)}{waits}")

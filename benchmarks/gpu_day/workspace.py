@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,14 @@ def outputs(stage: str, item: str) -> list[Path]:
         for out in does.get(key, [])
     ]
     return [Path(name.replace("${key}", item).replace("${item}", item)) for name in names]
+
+
+def clear(root: Path, stage: str, item: str) -> None:
+    """Remove what `stage` has made of `item` in `root` before, as DVC does before it runs a stage."""
+    for out in outputs(stage, item):
+        shutil.rmtree(root / out, ignore_errors=True)
+        if (root / out).is_file():
+            (root / out).unlink()
 
 
 def files(root: Path, stage: str, item: str) -> list[Path]:

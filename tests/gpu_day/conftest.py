@@ -1,4 +1,4 @@
-"""A tiny day whose slices run here, but for the training, which is a process that is really stopped."""
+"""A tiny day whose stages run in this process, but for what is to be stopped."""
 
 import os
 import runpy
@@ -18,10 +18,8 @@ from gpu_day.small import tiny_day
 run_outside = process.run
 
 
-def run_inside(command, folder, env, log, is_over):
-    """Run a stage in this process, which has its libraries loaded; a training in one of its own."""
-    if "train_gan" in command[1]:
-        return run_outside(command, folder, env | {"OMP_NUM_THREADS": "1"}, log, is_over)
+def run_inside(command, folder, env, log, is_over):  # noqa: ARG001  as process.run
+    """Run a stage in this process, which has its libraries loaded and one thread; it cannot be stopped."""
     with mock.patch.dict(os.environ, env), mock.patch.object(sys, "argv", command[1:]), chdir(folder):
         try:
             runpy.run_path(command[1], run_name="__main__")

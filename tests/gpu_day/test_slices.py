@@ -12,7 +12,7 @@ import pytest
 from benchmarks.gpu_day import process, workspace
 from benchmarks.gpu_day.record import Record
 from benchmarks.gpu_day.slice import Slice
-from gpu_day.conftest import carried, run_outside
+from gpu_day.conftest import carried, run_inside, run_outside
 from gpu_day.small import RUN, STEPS
 from regen import artifacts
 from regen.errors import InputError
@@ -38,6 +38,11 @@ class StandIn:
         if self.moment():
             self.now = 1e6
         return self.now
+
+
+def training_outside(command, *rest):
+    """Run a training in a process of its own, which can be stopped."""
+    return (run_outside if "train_gan" in command[1] else run_inside)(command, *rest)
 
 
 def test_a_day_in_one_slice_leaves_all_results_and_small_files(whole):
@@ -76,7 +81,10 @@ def test_stopped_and_carried_to_another_machine_a_run_ends_at_the_same_bits(
 ):
     stopped = carried(whole, tmp_path / "stopped", without=(TRAINED, SCORED))
     clock = StandIn(lambda: workspace.checkpoints(stopped.work))
-    assert Slice(stopped, profile, 10, clock).run() == 0
+    with monkeypatch.context() as patched:
+        patched.setenv("OMP_NUM_THREADS", "1")
+        patched.setattr(process, "run", training_outside)
+        assert Slice(stopped, profile, 10, clock).run() == 0
     assert 0 < workspace.steps_done(stopped.work, RUN) < STEPS
     assert not (stopped.work / WEIGHTS).exists()
     assert f"next: {TRAINED}" in stopped.read()["progress"][-1]
@@ -98,6 +106,29 @@ def test_stopped_and_carried_to_another_machine_a_run_ends_at_the_same_bits(
         assert (resumed.work / path).read_bytes() == (whole.work / path).read_bytes(), path
     assert resumed.read()["checkpoint"] is None
     assert not list(resumed.parts.glob("checkpoint*"))
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_stage_that_is_stopped_after_it_has_made_all_is_done(whole, profile, tmp_path, monkeypatch):
+    record = carried(whole, tmp_path / "other", without=(SCORED,))
+    run = process.run
+    monkeypatch.setattr(process, "run", lambda *args: None if run(*args) == 0 else 1)
+    assert Slice(record, profile, 10).run() == 0
+    assert record.read()["steps"].keys() == whole.read()["steps"].keys()
+    path = artifacts.scores_file(RUN, "fidelity")
+    assert (record.work / path).read_bytes() == (whole.work / path).read_bytes()
+
+
+def test_a_checkpoint_that_was_left_behind_is_told_of_and_may_still_come(
+    whole, profile, tmp_path, monkeypatch
+):
+    record = carried(whole, tmp_path / "other", without=(TRAINED, SCORED))
+    kept = {"files": ["cache/checkpoints/a/state.pt"], "parts": [{"name": "checkpoint-1.001", "sha256": ""}]}
+    record.set("checkpoint", kept)
+    monkeypatch.setattr(process, "run", lambda *_: None)
+    assert Slice(record, profile, 1, clock=lambda: 60.0, began=0.0).run() == 0
+    assert record.read()["checkpoint"] == kept
+    assert "begins anew: the checkpoint in checkpoint-1.001" in record.read()["progress"][-1]
 
 
 @pytest.mark.usefixtures("inside")
