@@ -126,7 +126,9 @@ def fits(times: Times, step: Step, seconds: float | None, left: float, whole: fl
     """
     if seconds is None or not step.is_training:
         return left >= (SHORT if seconds is None else seconds)
-    return seconds <= left or ((fresh or seconds > whole) and times.until_checkpoint(step.item) <= left)
+    first = times.until_checkpoint(step.item)
+    reaches_one = first <= left or (fresh and first > whole)  # the times before it are estimates
+    return seconds <= left or ((fresh or seconds > whole) and reaches_one)
 
 
 def slices(seconds: Sequence[float], whole: float) -> int:

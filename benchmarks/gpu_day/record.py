@@ -38,13 +38,13 @@ class Record:
         return self.root / "work"
 
     def read(self) -> dict[str, Any]:
-        """All results by section; `checkpoint` and `environment` are None and empty at first.
+        """All results by section; `slices` counts those that were begun, also those that were killed.
 
         Raises:
             InputError: the file is damaged.
         """
         empty: dict[str, Any] = {name: {} for name in SECTIONS}
-        empty |= {"checkpoint": None, "environment": {}, "progress": []}
+        empty |= {"checkpoint": None, "environment": {}, "progress": [], "slices": 0}
         if not self.file.exists():
             return empty
         try:

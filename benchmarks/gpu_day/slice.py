@@ -53,7 +53,7 @@ class Slice:
         self.began = clock() if began is None else began
         self.whole = 60 * minutes - profile.day.reserve
         """Seconds in which work is done."""
-        self.number = 1 + len(record.read()["progress"])
+        self.number = 1 + record.read()["slices"]
         self.asked = False
         """Whether a signal has asked it to end."""
         self.fresh = True
@@ -68,6 +68,7 @@ class Slice:
         """Do what there is time for; return the exit code: 1 where something failed."""
         self.record.parts.mkdir(parents=True, exist_ok=True)
         with self._alone(), self._ended_by_signals():
+            self.record.set("slices", self.number)
             workspace.prepare(self.record.work, self.profile)
             self._look_at_parts()
             self._measure()
@@ -268,9 +269,8 @@ class Slice:
             first = f", {seconds[0] / 60:.1f} min" if seconds[0] is not None else ""
             least = "" if len(known) == len(seconds) else "at least "
             told.append(f"next: {undone[0].name}{first}")
-            told.append(
-                f"likely left: {least}{max(1, slices(known, self.whole))} slices of {self.minutes:g} min"
-            )
+            count = max(1, slices(known, self.whole))
+            told.append(f"likely left: {least}{count} slice{'s'[: count - 1]} of {self.minutes:g} min")
         elif self.failed or unpassed:
             told.append("next: what has failed")
         else:

@@ -66,6 +66,11 @@ def test_other_steps_are_begun_only_if_they_will_end():
     assert not fits(times(), step, 12, 11, 575.0, True)
 
 
+def test_slices_too_short_for_a_checkpoint_by_the_estimates_try_all_the_same():
+    assert fits(times(), training(), 400, 20, 25.0, True)
+    assert not fits(times(), training(), 400, 20, 25.0, False)
+
+
 @pytest.mark.parametrize(
     ("seconds", "count"),
     [([], 0), ([50], 1), ([50, 50], 1), ([60, 60], 2), ([60, 60, 40, 40], 2), ([250], 3)],

@@ -71,7 +71,7 @@ def test_nothing_is_done_twice(whole, profile, tmp_path, monkeypatch):
     record, before = carried(whole, tmp_path / "other"), whole.read()
     assert Slice(record, profile, 10).run() == 0
     lines = record.read()["progress"]
-    assert record.read() | {"progress": lines[:1]} == before
+    assert record.read() | {"progress": lines[:1], "slices": 1} == before
     assert "done: nothing; next: nothing" in lines[-1]
 
 
@@ -88,7 +88,7 @@ def test_stopped_and_carried_to_another_machine_a_run_ends_at_the_same_bits(
     assert 0 < workspace.steps_done(stopped.work, RUN) < STEPS
     assert not (stopped.work / WEIGHTS).exists()
     assert f"next: {TRAINED}" in stopped.read()["progress"][-1]
-    assert "likely left: 1 slices" in stopped.read()["progress"][-1].replace("at least ", "")
+    assert "likely left: 1 slice of 10 min" in stopped.read()["progress"][-1].replace("at least ", "")
 
     resumed = carried(stopped, tmp_path / "resumed")
     begun = []
