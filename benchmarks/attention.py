@@ -9,6 +9,7 @@ on what they say.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -104,23 +105,29 @@ def train_plainly(pairs: Sentences, run: TranslatorRun, batch_size: int) -> None
         total += loss.item()
 
 
-def time_epoch(run: TranslatorRun, precision: str, target: str, plain: int, batch_size: int) -> Timing:
-    """Time an epoch in `precision` against the plain loop over so many pairs, in batches of `batch_size`."""
-    pairs, few = sentences(MEASURED), sentences(plain)
-    translator = build_translator(run, SOURCE_WORDS, TARGET_WORDS)
-    valid = pairs[torch.arange(10)]
+def epoch(run: TranslatorRun, count: int, device: torch.device, precision: str) -> Callable[[], None]:
+    """Return what trains for an epoch on so many pairs, checkpoint included."""
+    pairs = sentences(count).to(device)
+    translator = build_translator(run, SOURCE_WORDS, TARGET_WORDS).to(device)
+    valid = pairs[torch.arange(10, device=device)]
 
     def ours() -> None:
-        learner = TranslatorLearner(translator, run, pairs, valid, autocast(precision, CPU))
+        learner = TranslatorLearner(translator, run, pairs, valid, autocast(precision, device))
         passes = Passes(learner.rows, run.batch_size)
         schedule = Schedule.by_epochs("seq_attention", 1, 1, passes.sizes, save_every=1)
         with tempfile.TemporaryDirectory() as folder:
             fit(learner, passes, schedule, Checkpoint(Path(folder)))
 
+    return ours
+
+
+def time_epoch(run: TranslatorRun, precision: str, target: str, plain: int, batch_size: int) -> Timing:
+    """Time an epoch in `precision` against the plain loop over so many pairs, in batches of `batch_size`."""
+    few = sentences(plain)
     return compare(
         f"`seq_attention`, one epoch on 29,000 pairs in {precision} (timed on {MEASURED:,}), against "
         + ("one sentence at a time" if batch_size == 1 else f"batches of {batch_size}, step by step"),
-        ours,
+        epoch(run, MEASURED, CPU, precision),
         lambda: train_plainly(few, run, batch_size),
         target=target,
         repeats=3,

@@ -81,10 +81,10 @@ def save_weights(folder: str) -> Path:
     return path
 
 
-def scorer_of(weights: Path, count: int) -> Scorer:
+def scorer_of(weights: Path, count: int, device: torch.device | None = None) -> Scorer:
     """Return a scorer whose reference is measured already, as in the pipeline."""
-    score = settings(count)
-    extractor = load_extractor("classifier", weights, select_device("auto", "auto"), score.batch_size)
+    score, device = settings(count), device or select_device("auto", "auto")
+    extractor = load_extractor("classifier", weights, device, score.batch_size)
     reference = measure_reference(extractor, Images(images_of(count, seed=1), None), "cifar10")
     return Scorer(extractor, reference, score)
 

@@ -20,10 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import flop_registry
 
-from benchmarks.timing import HEADING, Timing, compare
+from benchmarks.timing import HEADING, Timing, compare, wait
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
-from regen.params.gan import ResidualRun
+from regen.params.gan import GanRun, ResidualRun
 from regen.training.device import autocast, place, select_device, set_precision
 from regen.training.graphs import Recorded
 from regen.training.schedule import Passes
@@ -165,29 +165,27 @@ class Operations(TorchDispatchMode):
 
 
 class Ours:
-    """The learner and its batches, as training drives them."""
+    """The learner and its batches, as training drives them; its steps are `recorded` on CUDA only."""
 
-    def __init__(self, run: ResidualRun, pixels: Tensor, device: torch.device, precision: str) -> None:
-        generator, critic = (place(build(run, SHAPE), device) for build in (build_generator, build_critic))
+    def __init__(
+        self, run: GanRun, pixels: Tensor, device: torch.device, precision: str, recorded: bool = True
+    ) -> None:
+        shape = tuple(pixels.shape[1:])
+        generator, critic = (place(build(run, shape), device) for build in (build_generator, build_critic))
         self.learner = GanLearner(run, generator, critic, autocast(precision, device))
-        self.take = Recorded(self.learner.step) if device.type == "cuda" else self.learner.step
+        recorded = recorded and device.type == "cuda"
+        self.take = Recorded(self.learner.step) if recorded else self.learner.step
         self.passes = Passes(pixels.to(device), run.batch_size * run.critic_steps, drop_last=True)
 
-    def step(self) -> None:
-        """Take one step."""
-        self.take(self.passes.next())
+    def step(self) -> Tensor:
+        """Take one step; return its terms, which the next one may overwrite."""
+        return self.take(self.passes.next())
 
     def operations(self) -> int:
         """Return the floating-point operations of one step's convolutions."""
         with Operations() as counter:
             self.learner.step(self.passes.next())
         return counter.total
-
-
-def wait(device: torch.device) -> None:
-    """Wait until `device` has done all that it was asked for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def repeated(step: Callable[[], object], steps: int, device: torch.device) -> Callable[[], None]:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -37,6 +39,12 @@ def duration(seconds: float) -> str:
 
 
 HEADING = "| what | plain loop | regen: median (range) | ratio | target |\n|---|---|---|---|---|"
+
+
+def wait(device: torch.device) -> None:
+    """Wait until `device` has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def seconds(function: Callable[[], object], scale: float = 1.0) -> float:

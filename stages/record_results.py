@@ -17,7 +17,11 @@ from regen.report.results import Results
 from regen.training.device import select_device
 from regen.training.environment import environment
 
-NOISE = "noise"
+TAKEN = {
+    "noise": "`make noise` keeps its deviations",
+    "gpu": "`python -m benchmarks.gpu_day` keeps its table",
+}
+"""Names of folders of results/ that are no recorded runs."""
 
 
 def record_results(name: str) -> None:
@@ -26,8 +30,8 @@ def record_results(name: str) -> None:
         raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
-    if name == NOISE:
-        raise InputError(f"NAME: {name!r}: is where `make noise` keeps its deviations")
+    if name in TAKEN:
+        raise InputError(f"NAME: {name!r}: is where {TAKEN[name]}")
     params, results = read_params(), Results.of(artifacts.REPORTS)
     entries, figures = results.claims, results.figures()
     device = select_device(params.device, params.precision)

@@ -9,7 +9,14 @@ torch.set_default_dtype(torch.float64)  # for what test modules and their fixtur
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have workers begin with what takes long, so that none ends long after the others."""
+    """Have workers begin with what takes long, so that none ends long after the others.
+
+    What needs a CUDA device is skipped without one.
+    """
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("cuda"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

@@ -71,11 +71,14 @@ def test_a_batch_may_be_reused_after_the_call(monkeypatch):
     assert device.seen == list(range(2 * WARM_UP))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
+@pytest.mark.parametrize("loss", ["jsd", "w1", "nonsaturating"])
 @pytest.mark.parametrize("penalty", ["none", "r1", "gp"])
 @pytest.mark.parametrize("spectral_norm", [False, True])
-def test_a_recorded_gan_is_the_plain_one(penalty, spectral_norm):
-    run = run_of(penalty=penalty, penalty_coefficient=float(penalty != "none"), spectral_norm=spectral_norm)
+def test_a_recorded_gan_is_the_plain_one(loss, penalty, spectral_norm):
+    run = run_of(
+        loss=loss, penalty=penalty, penalty_coefficient=float(penalty != "none"), spectral_norm=spectral_norm
+    )
     plain, recorded = (trained(run, wrap, 3 * WARM_UP) for wrap in (lambda step: step, Recorded))
     for one, other in zip(plain, recorded, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
