@@ -97,6 +97,23 @@ def gan_overview() -> None:
     draw_overview(runs, artifacts.figures_dir("gan"), files_of(params))
 
 
+@app.command()
+def corruptions() -> None:
+    """Draw distance and images of corrupted training images, a figure for each data set with a classifier."""
+    from regen.figures import corruptions as figures
+
+    params = read_params()
+    for data in params.classifier:
+        examples, _ = artifacts.read_tensors(artifacts.corrupted_file(data))
+        figures.draw(
+            artifacts.read_csv(artifacts.corruptions_file(data)),
+            examples,
+            f"{data}{params.copy_mark(data)}",
+            artifacts.figures_dir("corruptions") / data,
+            files_of(params),
+        )
+
+
 def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Learning curves of a GAN and its scores on the way, of its first seed."""
     files = artifacts.gan_history_file(name), artifacts.evaluations_file(name)

@@ -13,7 +13,7 @@ from regen.report.results import Results
 from regen.training.environment import environment
 
 PROFILES = Path("profiles")
-SECTIONS = ("attention", "depth", "dirac", "flow", "gan", "realnvp", "vae")
+SECTIONS = ("attention", "classifier", "depth", "dirac", "flow", "gan", "realnvp", "vae")
 """Of params.yaml, those whose settings the pages show."""
 
 

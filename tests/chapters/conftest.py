@@ -2,7 +2,7 @@
 
 import pytest
 
-from chapters import test_attention, test_depth, test_dirac, test_theory
+from chapters import test_attention, test_corruptions, test_depth, test_dirac, test_theory
 from chapters.made_up import (
     GANS,
     MAPS,
@@ -50,6 +50,7 @@ def recorded(params):
             artifacts.planar_maps_table_file(): MAPS,
             **test_theory.FILES,
             **test_attention.FILES,
+            **test_corruptions.FILES,
             **test_depth.FILES,
             **test_dirac.FILES,
         }

@@ -33,7 +33,17 @@ TABLES = (
         "trends",
         "scores",
     ),
-    *("theory", "theory_kl", "theory_dimensions", "claims", "attention", "translations", "depth", "dirac"),
+    *(
+        "theory",
+        "theory_kl",
+        "theory_dimensions",
+        "claims",
+        "attention",
+        "translations",
+        "corruptions",
+        "depth",
+        "dirac",
+    ),
 )
 
 
@@ -99,6 +109,7 @@ def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
         artifacts.history_file("rnvp"),
         artifacts.gan_history_file("mlp"),
         artifacts.evaluations_file("mlp"),
+        artifacts.corruptions_file("digits_color"),
         artifacts.planar_scores_file(8),
         artifacts.planar_maps_table_file(),
         artifacts.theory_table_file("kl"),
@@ -187,7 +198,8 @@ def test_metrics_are_finite_and_of_every_run(write_report, params):
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
     assert set(metrics) == {
-        *(*params.vae, *planar, "rnvp", *params.gan, "theory", *params.attention, "depth", "dirac")
+        *(*params.vae, *planar, "rnvp", *params.gan, "theory", *params.attention),
+        *("corruptions", "depth", "dirac"),
     }
     assert all(metrics.values())
     assert metrics["l100"]["valid_negative_elbo"] == 102.25

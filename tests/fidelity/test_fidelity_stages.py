@@ -1,4 +1,4 @@
-"""The three stages as commands, one after another, on small data."""
+"""The four stages as commands, one after another, on small data."""
 
 import json
 import runpy
@@ -11,7 +11,17 @@ import yaml
 
 from fidelity.small import SETTINGS, TRAINING, labelled, random_images
 from regen import params
-from regen.artifacts import classifier_file, dataset_file, scores_file, weights_file, write_tensors
+from regen.artifacts import (
+    classifier_file,
+    corrupted_file,
+    corruptions_file,
+    dataset_file,
+    read_csv,
+    read_tensors,
+    scores_file,
+    weights_file,
+    write_tensors,
+)
 from regen.artifacts.datasets import Dataset, Images, read_dataset, write_dataset
 from regen.fidelity.classifier import load_classifier, predict
 from regen.gan.networks import build_generator
@@ -36,7 +46,8 @@ def stage(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("REGEN_CACHE", str(tmp_path / "cache"))
     score = SETTINGS.model_copy(update={"runs": dict.fromkeys(RUNS.values(), "digits")})
     classifier = {"digits": TRAINING, "binarized_mnist": TRAINING}
-    changes = {"device": "cpu", "score": score, "classifier": classifier}
+    few = QUICK.corruptions.model_copy(update={"images": 60})
+    changes = {"device": "cpu", "score": score, "classifier": classifier, "corruptions": few}
     settings = QUICK.model_copy(update=changes)
     monkeypatch.setattr("regen.params.read_params", lambda: settings)
     Path("params.yaml").write_text(yaml.safe_dump(settings.model_dump()))  # for the keys of checkpoints
@@ -83,6 +94,31 @@ def test_from_data_to_scores(stage, tmp_path):
     assert not list((tmp_path / "cache").rglob("*.pt"))
 
 
+def test_corrupted_images_are_scored_as_samples_are(stage):
+    stage("train_classifier", "digits")
+    stage("measure_reference", "digits")
+    assert stage("measure_corruptions", "digits") == (0, "")
+    table, (examples, _) = read_csv(corruptions_file("digits")), read_tensors(corrupted_file("digits"))
+    settings = QUICK.corruptions
+    for kind, rows in table.groupby("corruption"):
+        assert rows["strength"].tolist() == [0, *getattr(settings, kind)]
+        assert examples[kind].shape == (len(rows), 4, *SHAPE)
+    assert set(table["corruption"]) == set(examples)
+    assert set(table["samples"]) == {60}
+    assert set(table["reference_images"]) == {80}
+    assert table[table["strength"] == 0]["frechet_distance"].nunique() == 1
+    assert table["frechet_distance"].nunique() > 10
+
+
+def test_no_more_images_are_corrupted_than_are_tested(stage, monkeypatch):
+    stage("train_classifier", "digits")
+    stage("measure_reference", "digits")
+    many = params.read_params().model_copy(update={"corruptions": QUICK.corruptions})
+    monkeypatch.setattr("regen.params.read_params", lambda: many)
+    assert stage("measure_corruptions", "digits") == (0, "")
+    assert set(read_csv(corruptions_file("digits"))["samples"]) == {80}
+
+
 def test_a_vae_that_ignores_its_codes_is_misread_but_for_the_images_of_one_class(stage):
     stage("train_classifier", "digits")
     stage("measure_reference", "digits")
@@ -118,11 +154,11 @@ def test_the_same_seed_gives_the_same_bytes(stage):
     for _ in range(2):
         stage("train_classifier", "digits")
         stage("measure_reference", "digits")
-        written.add(
-            tuple(sorted((path, path.read_bytes()) for path in Path("models").rglob("*.safetensors")))
-        )
+        stage("measure_corruptions", "digits")
+        files = [*Path("models").rglob("*.safetensors"), *Path("reports").rglob("*.csv")]
+        written.add(tuple(sorted((path, path.read_bytes()) for path in files)))
     assert len(written) == 1
-    assert len(next(iter(written))) == 2
+    assert len(next(iter(written))) == 4
 
 
 @pytest.mark.parametrize(
@@ -131,6 +167,7 @@ def test_the_same_seed_gives_the_same_bytes(stage):
         ("train_classifier", "digit", "params.yaml: classifier: no 'digit'; did you mean 'digits'?"),
         ("train_classifier", "binarized_mnist", "binarized_mnist: train: has no labels"),
         ("measure_reference", "digits", "models/fidelity/digits/classifier.safetensors: not a readable"),
+        ("measure_corruptions", "digits", "models/fidelity/digits/classifier.safetensors: not a readable"),
         ("score_samples", "uva_z3", "params.yaml: score.runs: no 'uva_z3'; did you mean 'uva_z2'?"),
         ("score_samples", "uva_z2", "models/fidelity/digits/classifier.safetensors: not a readable"),
     ],

@@ -13,15 +13,15 @@ LIKELIHOOD = BASE["likelihood"]
     [
         (
             {"seed": ..., "sead": 1},
-            "sead: unknown key; did you mean 'seed'? allowed: attention, classifier, data, ",
+            "sead: unknown key; did you mean 'seed'? allowed: attention, classifier, corruptions, data, ",
         ),
         (
             {"nonsense": 1},
-            "nonsense: unknown key; allowed: attention, classifier, data, depth, device, dirac, ",
+            "nonsense: unknown key; allowed: attention, classifier, corruptions, data, depth, device, ",
         ),
         (
             {"likelihood": ..., "likelyhood": LIKELIHOOD},
-            "likelyhood: unknown key; did you mean 'likelihood'? allowed: attention, classifier, data, ",
+            "likelyhood: unknown key; did you mean 'likelihood'? allowed: attention, classifier, corr",
         ),
         (
             {"likelihood.importance_samples": ..., "likelihood.importance_sample": 200},

@@ -151,6 +151,8 @@ def test_editors_accept_the_profiles(editor, profile):
         {"translation.beam": 0},
         {"flow.layers": []},
         {"theory.problems": 0},
+        {"corruptions.mixing": [0.7]},
+        {"corruptions.missing": []},
         {"realnvp.RealNVP": settings({})["realnvp"]["r"]},
     ],
 )

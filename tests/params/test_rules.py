@@ -109,6 +109,28 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
             {"classifier.mnist": CLASSIFIER},
             "classifier.mnist: allowed: of data.sets those with labels, digits",
         ),
+        # corruptions
+        ({"corruptions.blur": [-1, 2]}, "corruptions.blur.0: -1: should be greater than 0"),
+        ({"corruptions.blur": [1, 9]}, "corruptions.blur.1: 9: should be less than or equal to 8"),
+        ({"corruptions.noise": [0, 8]}, "corruptions.noise.0: 0: should be greater than 0"),
+        ({"corruptions.noise": [8, 256]}, "corruptions.noise.1: 256: should be less than or equal to 255"),
+        ({"corruptions.mixing": [0.6]}, "corruptions.mixing.0: 0.6: should be less than or equal to 0.5"),
+        ({"corruptions.missing": [1.5]}, "corruptions.missing.0: 1.5: should be a valid integer"),
+        ({"corruptions.noise": []}, "corruptions.noise: []: "),
+        *(
+            ({f"corruptions.{kind}": values}, f"corruptions.{kind}: {values}: should rise, each larger than")
+            for kind, values in (
+                ("blur", [2, 1]),
+                ("noise", [8, 8]),
+                ("mixing", [0.2, 0.1]),
+                ("missing", [3, 1]),
+            )
+        ),
+        (
+            {"corruptions.missing": [1, 10]},
+            "corruptions.missing: [1, 10]: digits has 10 classes; allowed: up to 9",
+        ),
+        ({"corruptions.images": 9}, "corruptions.images 9: allowed: from score.splits, which is 10"),
         # figures
         (
             {"figures.formats": ["pdf"]},

@@ -170,6 +170,7 @@ def shrink(params: Any) -> None:
     params["classifier"] = {"digits": params["classifier"]["digits"] | {"widths": [2, 4], "epochs": 1}}
     params["score"] |= {"samples": 20, "splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     params["score"]["runs"] = {"tiny_gan": "digits", "small": "digits"}
+    params["corruptions"] |= {"blur": [1], "noise": [16], "mixing": [0.5], "missing": [1, 9], "images": 20}
     params["figures"] = json.loads(json.dumps(params["figures"])) | {"dpi": 50}
 
 

@@ -33,7 +33,8 @@ REALNVP = {"train_realnvp@realnvp_mnist", "draw_realnvp@realnvp_mnist"}
 THEORY = {"measure_theory", "draw_theory"}
 DEPTH = {"measure_depth", "draw_depth"}
 GAN = {"train_gan@tiny_gan", "draw_gan@tiny_gan", "draw_gan_overview", "score_samples@tiny_gan"}
-REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN
+CORRUPTIONS = {"measure_corruptions@digits", "draw_corruptions"}
+REFERENCE = {"measure_reference@digits", "score_samples@small"} | GAN | CORRUPTIONS
 CLASSIFIER = {"train_classifier@digits"} | REFERENCE
 DRAWN_TRANSLATORS = {"draw_attention@tiny_seq", "draw_attention_overview"}
 TRANSLATE = {"translate@tiny_seq"} | DRAWN_TRANSLATORS
@@ -45,6 +46,7 @@ DRAWN = (
     | {
         "draw_gan@tiny_gan",
         "draw_gan_overview",
+        "draw_corruptions",
         "draw_depth",
         "draw_dirac",
         "draw_flow",
@@ -127,6 +129,7 @@ def would_run(reproduced, stages):
         ("score.kid_subsets", 3, CHECK | SCORED | REPORT),
         ("score.samples", 30, CHECK | SCORED | GAN | REPORT),
         ("score.batch_size", 7, CHECK),
+        ("corruptions.images", 30, CHECK | CORRUPTIONS | REPORT),
         ("theory.problems", 3, CHECK | THEORY | REPORT),
         ("depth.steps", 7, CHECK | DEPTH | REPORT),
         ("data.sha256", {"mnist": "0" * 64}, CHECK | FETCHED | DRAWN_IMAGES | REPORT),

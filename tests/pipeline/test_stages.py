@@ -32,13 +32,14 @@ WITHOUT_EFFECT_ON = {
     "measure_reference": {"score/kid_subsets", "score/kid_subset_size", "score/samples", "score/splits"}
     | {"score/runs"},
     "train_gan": {"score/kid_subsets", "score/kid_subset_size", "score/runs"},
+    "measure_corruptions": {"score/kid_subsets", "score/kid_subset_size", "score/runs", "score/samples"},
     "score_samples": {"score/runs", "vae", "realnvp", "gan"},
 }
 BY_HAND = {"src/regen/data/text.py", "src/regen/figures/attention.py", "src/regen/figures/style.py"}
 """What stages/translate.py imports for a sentence given to it, of which it writes nothing that DVC keeps."""
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
-EXTRACTS = ("measure_reference", "train_gan", "score_samples")
+EXTRACTS = ("measure_reference", "measure_corruptions", "train_gan", "score_samples")
 
 
 def test_outputs_are_where_the_code_writes_them(clone, stages):
@@ -55,6 +56,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         "measure_depth": {artifacts.depth_table_file("any").parent},
         "draw_depth": {artifacts.figures_dir("depth")},
         "draw_gan_overview": {artifacts.figures_dir("gan")},
+        "draw_corruptions": {artifacts.figures_dir("corruptions")},
         "draw_attention_overview": {artifacts.figures_dir("attention")},
         "write_report": {
             artifacts.REPORT_PAGE,
@@ -135,6 +137,10 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
                 artifacts.timing_file(f"classifier-{data}"),
             },
             f"measure_reference@{data}": {artifacts.reference_file(data)},
+            f"measure_corruptions@{data}": {
+                artifacts.corrupted_file(data),
+                artifacts.corruptions_file(data),
+            },
         }
     for run in params.score.runs:
         expected[f"score_samples@{run}"] = {artifacts.scores_file(run, "fidelity")}

@@ -94,6 +94,16 @@ def reference_file(data: str) -> Path:
     return Path(f"models/fidelity/{data}/reference.safetensors")
 
 
+def corruptions_file(data: str) -> Path:
+    """Path of the scores of a data set's corrupted training images, one row per corruption and strength."""
+    return Path(f"reports/runs/corruptions/{data}.csv")
+
+
+def corrupted_file(data: str) -> Path:
+    """Path of corrupted training images of a data set: a few of each corruption and strength."""
+    return Path(f"models/corruptions/{data}.safetensors")
+
+
 def translations_file(run: str) -> Path:
     """Path of a translator's attention on the test sentences that are shown, of its first seed."""
     return Path(f"models/translations/{run}.safetensors")

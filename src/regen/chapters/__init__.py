@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regen.chapters import attention, depth, dirac, gan, planar, realnvp, scores, theory, vae
+from regen.chapters import attention, corruptions, depth, dirac, gan, planar, realnvp, scores, theory, vae
 from regen.params import Params
 from regen.report.chapter import Chapter
 from regen.report.claims import Claims
@@ -17,6 +17,7 @@ def read_chapters(params: Params, claims: Claims) -> list[Chapter]:
         realnvp.chapter(params, claims),
         gan.chapter(params, claims, scored),
         scores.chapter(params, scored),
+        corruptions.chapter(params),
         theory.chapter(),
         attention.chapter(params),
         depth.chapter(params),

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from regen.artifacts import atomic_path
 from regen.figures.grids import image_grid, moment, snapshots, tile
-from regen.figures.style import save_figure, use_style
+from regen.figures.style import DISTANCES, save_figure, use_style
 from regen.gan.sampling import SNAPSHOT_IMAGES, SNAPSHOT_SEED, noise, sample, to_pixels
 from regen.params import FigureFiles
 from regen.params.gan import GanRun
@@ -41,8 +41,6 @@ OUTLIERS = 0.02
 """Share of the other values, at either end, that may be outside the limits as well."""
 METRICS = {"jsd": "estimate of JSD (nats)", "w1": "estimate of W1", "nonsaturating": "estimate of JSD (nats)"}
 """Names of the critic's metric, by loss."""
-DISTANCES = {"fid": "FID", "frechet_distance": "Frechet distance"}
-"""Names of the Frechet distance, by column: FID for Inception features only."""
 METRIC_COLOUR, DISTANCE_COLOUR = "C0", "C1"
 SPLITS = {"train": "--", "valid": "-"}
 GIF_COLOURS = 128

@@ -6,6 +6,7 @@ The values are in `params.yaml` and `profiles/`; there is no second set of defau
 
 from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import TAKEN, DatasetName, RunName, Section, Seed
+from regen.params.corruptions import Corruptions
 from regen.params.data import Data
 from regen.params.depth import Depth
 from regen.params.dirac import Dirac
@@ -29,6 +30,7 @@ __all__ = [
     "TAKEN",
     "Classifier",
     "Conv",
+    "Corruptions",
     "Data",
     "DatasetName",
     "DcganRun",

@@ -13,6 +13,7 @@ from regen.params.mistakes import suggest
 RUN_NAME = r"^[a-z][a-z0-9_]*$"
 TAKEN = (
     "attention",
+    "corruptions",
     "depth",
     "dirac",
     "fidelity",

@@ -15,6 +15,7 @@ from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import DatasetName, RunName, Section, Seed
+from regen.params.corruptions import Corruptions
 from regen.params.data import Data
 from regen.params.depth import Depth
 from regen.params.dirac import Dirac
@@ -71,6 +72,7 @@ class Params(Section):
         description="classifiers by data set, for comparing images with the test images of that data set",
     )
     score: Score
+    corruptions: Corruptions
     theory: Theory
     depth: Depth
     figures: Figures
@@ -126,6 +128,25 @@ class Params(Section):
                 allowed = [name for name in self.data.sets if DATASETS[name].classes is not None]
                 raise ValueError(
                     f"classifier.{data}: allowed: of data.sets those with labels, {', '.join(allowed)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _corrupted_images_can_be_scored(self) -> Self:
+        if (images := self.corruptions.images) < self.score.splits:
+            raise ValueError(
+                f"corruptions.images {images}: allowed: from score.splits, which is {self.score.splits}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_remain(self) -> Self:
+        most = max(self.corruptions.missing)
+        for data in self.classifier:
+            if (classes := DATASETS[data].classes) is not None and most >= classes:
+                raise ValueError(
+                    f"corruptions.missing: {self.corruptions.missing}: {data} has {classes} classes; "
+                    f"allowed: up to {classes - 1}"
                 )
         return self
 
