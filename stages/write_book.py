@@ -7,12 +7,18 @@ import pandas as pd
 import torch
 
 from regen import artifacts, stage
+from regen.data.catalog import CORPORA, DATASETS, CorpusEntry, DatasetEntry
 from regen.params.yaml_files import read_yaml
 from regen.report.book import Book
 from regen.report.results import Results
+from regen.report.revision import git
 from regen.training.environment import environment
 
 PROFILES = Path("profiles")
+SOURCES = ("dvc.yaml", "params.yaml", "src", "stages")
+"""What results come from."""
+DIGITS = 12
+"""Of a checksum that are shown."""
 SECTIONS = ("attention", "classifier", "depth", "dirac", "flow", "gan", "realnvp", "vae")
 """Of params.yaml, those whose settings the pages show."""
 
@@ -29,6 +35,8 @@ def made() -> dict[str, str]:
         del versions[key]
     return {
         "settings": settings(),
+        "code": code(),
+        "data": data(),
         "trained on": trained_on(),
         "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
     }
@@ -44,6 +52,31 @@ def settings() -> str:
 def _runs(file: Path) -> dict[str, Any]:
     params = read_yaml(file)
     return {section: params.get(section) for section in SECTIONS}
+
+
+def code() -> str:
+    """The commit at hand when the book was written, and whether what results come from has changed since."""
+    commit = git("rev-parse", "--short=10", "HEAD").decode().strip()
+    if not commit:
+        return "of no commit"
+    return f"commit {commit}{', changed since' if git('status', '--porcelain', '--', *SOURCES) else ''}"
+
+
+def data() -> str:
+    """Data sets and corpora, with the SHA-256 that their files had to have, its first 12 digits."""
+    chosen = read_yaml(Path("params.yaml"))["data"]
+    known: dict[str, DatasetEntry | CorpusEntry] = {**DATASETS, **CORPORA}
+    other = chosen.get("sha256") or {}
+    names = [*chosen["sets"], *chosen["corpora"]]
+    return "; ".join(f"{name} ({_origin(known[name], other.get(name))})" for name in names)
+
+
+def _origin(entry: DatasetEntry | CorpusEntry, other: str | None) -> str:
+    """Checksums of the files of a data set, of which a mirror may have `other` bytes."""
+    if other:
+        return f"not the official file: {other[:DIGITS]}"
+    sums = (f"{file.name} {file.sha256[:DIGITS]}" for file in entry.files)
+    return ", ".join(sums) or "comes with the installation"
 
 
 def trained_on() -> str:

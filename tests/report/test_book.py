@@ -2,11 +2,15 @@
 
 import json
 import re
+import runpy
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params.yaml_files import read_yaml
 from regen.report.book import TITLES, Book
@@ -188,6 +192,46 @@ def test_dvc_yaml_lists_the_settings_that_templates_ask_for():
         key for key in asked if not any(f"{key}.".startswith(f"{each}.") for each in stage["params"])
     ] == []
     assert {f"reports/{name}.html" for name in TITLES} == set(stage["outs"])
+
+
+# ---- how it was made -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Return a function that gives the lines on a workspace with these settings."""
+    stage = runpy.run_path(str(REPO / "stages" / "write_book.py"))
+    monkeypatch.chdir(tmp_path)
+
+    def lines(**data):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"data": data}))
+        return stage["made"]()
+
+    return lines
+
+
+def test_how_it_was_made_names_the_commit_and_what_changed_since(made, tmp_path):
+    data = {"sets": ["digits"], "corpora": ["dates"]}
+    assert made(**data)["code"] == "of no commit"
+    for command in (
+        ("init", "--quiet"),
+        ("add", "params.yaml"),
+        ("-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "settings"),
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=tmp_path, text=True)
+    assert made(**data)["code"] == f"commit {commit[:10]}"
+    assert made(**data | {"mirror": None})["code"] == f"commit {commit[:10]}, changed since"
+
+
+def test_how_it_was_made_names_the_data_and_their_checksums(made):
+    found = made(sets=["digits", "mnist"], corpora=["dates"])["data"].split("; ")
+    images = DATASETS["mnist"].files[0]
+    assert found[0] == "digits (comes with the installation)"
+    assert found[1].startswith(f"mnist ({images.name} {images.sha256[:12]}, ")
+    assert found[2] == "dates (comes with the installation)"
+    copied = made(sets=["cifar10"], corpora=["dates"], sha256={"cifar10": "ab" * 32})["data"]
+    assert copied.startswith("cifar10 (not the official file: abababababab)")
 
 
 # ---- parts -----------------------------------------------------------------------------------------------
