@@ -53,7 +53,8 @@ def test_an_experiment_in_place_keeps_the_comments(disturbed):
 def test_metrics_and_plots_are_shown(reproduced):
     shown = json.loads(reproduced.dvc("metrics", "show", "--json").stdout)
     assert set(shown[""]["data"]["reports/metrics.json"]["data"]) == {
-        *("l100", "small", "grey", "realnvp_mnist", "tiny_gan", "tiny_seq", "theory", "depth", "dirac"),
+        *("l100", "small", "grey", "realnvp_mnist", "tiny_gan", "tiny_seq", "corruptions", "theory", "depth"),
+        "dirac",
         *(f"{source}_{target}_{k}" for source in ("planar", "density") for target in TARGETS for k in (1, 2)),
     }
     plots = json.loads(reproduced.dvc("plots", "show", "--json").stdout)
