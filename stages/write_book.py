@@ -1,5 +1,6 @@
 """Write the book of the five reports, as HTML, from what write_report left: python stages/write_book.py."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +34,24 @@ def made() -> dict[str, str]:
     versions = {key: str(value) for key, value in environment(torch.device("cpu")).items()}
     for key in ("processor", "instructions", "threads", "device"):
         del versions[key]
+    params = read_yaml(Path("params.yaml"))
     return {
-        "settings": settings(),
+        "settings": settings(params),
         "code": code(),
-        "data": data(),
+        "data": data(params["data"]),
         "trained on": trained_on(),
         "versions": ", ".join(f"{key} {value}" for key, value in versions.items()),
     }
 
 
-def settings() -> str:
-    """The profile that params.yaml has the runs of, if it is one."""
-    ours = _runs(Path("params.yaml"))
-    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(path) == ours]
+def settings(params: Mapping[str, Any]) -> str:
+    """The profile that `params` has the runs of, if it is one."""
+    ours = _runs(params)
+    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(read_yaml(path)) == ours]
     return f"the runs of the {same[0]} profile" if same else "runs of one's own, as in params.yaml"
 
 
-def _runs(file: Path) -> dict[str, Any]:
-    params = read_yaml(file)
+def _runs(params: Mapping[str, Any]) -> dict[str, Any]:
     return {section: params.get(section) for section in SECTIONS}
 
 
@@ -62,9 +63,8 @@ def code() -> str:
     return f"commit {commit}{', changed since' if git('status', '--porcelain', '--', *SOURCES) else ''}"
 
 
-def data() -> str:
-    """Data sets and corpora, with the SHA-256 that their files had to have, its first 12 digits."""
-    chosen = read_yaml(Path("params.yaml"))["data"]
+def data(chosen: Mapping[str, Any]) -> str:
+    """Data sets and corpora `chosen`, with the SHA-256 that their files had to have, its first 12 digits."""
     known: dict[str, DatasetEntry | CorpusEntry] = {**DATASETS, **CORPORA}
     other = chosen.get("sha256") or {}
     names = [*chosen["sets"], *chosen["corpora"]]

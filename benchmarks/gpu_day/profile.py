@@ -70,7 +70,7 @@ class Profile:
 
     @property
     def precision(self) -> str:
-        """Precision of training, as the table names it: `auto` is tf32, which is float32 on a CPU."""
+        """Precision of training on CUDA, as the table names it: `auto` is tf32."""
         return "tf32" if self.params.precision == "auto" else self.params.precision
 
 

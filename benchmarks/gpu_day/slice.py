@@ -43,13 +43,8 @@ class Slice:
         began: float | None = None,
         anyway: bool = False,
     ) -> None:
-        self.record, self.profile, self.minutes, self.clock, self.anyway = (
-            record,
-            profile,
-            minutes,
-            clock,
-            anyway,
-        )
+        self.record, self.profile, self.minutes = record, profile, minutes
+        self.clock, self.anyway = clock, anyway
         self.began = clock() if began is None else began
         self.whole = 60 * minutes - profile.day.reserve
         """Seconds in which work is done."""

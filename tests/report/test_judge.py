@@ -56,37 +56,6 @@ def test_a_figure_may_be_off_by_the_tolerance_both_ways(facts, expected, toleran
     assert verdict(facts, claim("a", "r", "log_p", expected, tolerance)) == [[expected, -99.125, word]]
 
 
-def test_a_mark_follows_the_verdicts_on_its_run(facts):
-    order = Claim("c", "src", "log_p", runs=["r", "s"])
-    claims = Claims((claim("a", "r", "log_p", -99.125), claim("b", "s", "log_p", -98.0), order))
-    marked = judge(claims, facts, marks={"s": " (copy)"})
-    assert [one.verdict for one in marked] == ["agrees", "agrees (copy)", "agrees (copy)"]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "mark"),
-    [
-        ({"width": 32, "steps": 2000}, " (smaller networks, fewer steps)"),
-        ({"width": 128, "steps": 2000}, " (fewer steps)"),
-        ({"width": 256, "steps": 100_000}, " (larger networks)"),
-        ({"width": 128, "steps": 100_000}, ""),
-        ({"width": None, "steps": "several"}, ""),
-    ],
-)
-def test_a_verdict_on_other_sizes_says_so(sizes, mark):
-    falls = claim("a", "r", "x", "falls", given={"data": "cifar10"}, sizes={"width": 128, "steps": 100_000})
-    assert one({"r": Facts({"data": "cifar10", **sizes}, {"x": "falls"})}, falls).verdict == f"agrees{mark}"
-    assert one({"r": Facts({"data": "cifar10", **sizes}, {"x": "rises"})}, falls).verdict == f"differs{mark}"
-    assert one({"r": Facts({"data": "digits", **sizes}, {"x": "falls"})}, falls).verdict == "other data"
-    assert one({"r": Facts({"data": "cifar10", **sizes}, {"x": "not scored"})}, falls).verdict == "not scored"
-
-
-def test_an_order_is_of_other_sizes_where_one_run_is():
-    order = Claim("o", "src", "x", runs=["r", "s"], sizes={"steps": 10})
-    facts = {"r": Facts({"steps": 10}, {"x": 1.0}), "s": Facts({"steps": 5}, {"x": 2.0})}
-    assert one(facts, order).verdict == "agrees (fewer steps)"
-
-
 @pytest.mark.parametrize(("limit", "word"), [(-99.0, "agrees"), (-99.125, "agrees"), (-99.25, "differs")])
 def test_a_limit_may_be_undercut(facts, limit, word):
     assert verdict(facts, claim("a", "r", "log_p", limit, at_most=True)) == [[limit, -99.125, word]]

@@ -68,6 +68,7 @@ from regen.artifacts.paths import (
     verdicts_file,
     weights_file,
 )
+from regen.artifacts.scores import FRECHET, distance_in
 from regen.artifacts.tensors import (
     load_state,
     load_weights,
@@ -80,6 +81,7 @@ from regen.artifacts.tensors import (
 __all__ = [
     "BOOK_PDF",
     "END",
+    "FRECHET",
     "NOT_FINITE",
     "PAD",
     "REPORTS",
@@ -106,6 +108,7 @@ __all__ = [
     "corruptions_file",
     "dataset_file",
     "depth_table_file",
+    "distance_in",
     "evaluations_file",
     "figures_dir",
     "gan_history_file",

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pandas as pd
 
 from regen import artifacts
-from regen.chapters.scores import FRECHET
+from regen.artifacts import FRECHET, distance_in
 from regen.params import Params
 from regen.report.cells import spread
 from regen.report.chapter import Chapter, Table
@@ -37,7 +37,7 @@ def chapter(params: Params) -> Chapter:
         reference = record["reference"] + params.copy_mark(data)
         records.append(record.assign(reference=reference, data=data))
     scores = pd.concat(records, ignore_index=True)
-    distance = next(name for name in FRECHET if name in scores)
+    distance = distance_in(scores)
     rows = [row_of(rows, distance) for _, rows in scores.groupby(["data", "corruption"], sort=False)]
     shown = pd.DataFrame(rows)
     return Chapter(

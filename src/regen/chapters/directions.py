@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from regen.artifacts import FRECHET
 from regen.chapters import depth
-from regen.chapters.scores import FRECHET, KERNEL
+from regen.chapters.scores import KERNEL
 from regen.errors import InputError
 from regen.report.columns import Better
 from regen.report.results import Results

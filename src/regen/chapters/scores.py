@@ -9,16 +9,15 @@ from typing import Any
 import pandas as pd
 
 from regen import artifacts
-from regen.artifacts import Metrics
+from regen.artifacts import FRECHET, Metrics
 from regen.chapters.shared import over_seeds, read_each
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts
 from regen.report.columns import Column, frame, hidden
 
-FRECHET = {"fid": "FID", "frechet_distance": "Frechet distance"}
 KERNEL = {"kid": "KID", "kernel_distance": "kernel distance"}
-"""What distances are called, by key: those named after Inception are of its features only."""
+"""What the kernel distance is called, by key: KID for Inception features only."""
 FOLLOWED = ("inception_score", *FRECHET, *KERNEL, "precision", "recall", "misread")
 JUDGED = ("inception_score", "distance", "misread")
 """What claims may ask for of a run, whether or not it was scored."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from regen.chapters.scores import FRECHET, Scores
+from regen.artifacts import distance_in
+from regen.chapters.scores import Scores
 from regen.params import Params
 from regen.report.chapter import Table
 from regen.report.claims import NOT_SCORED
@@ -42,7 +43,7 @@ def trends_table(params: Params, scores: Scores) -> Table:
         evaluations = scores.on_the_way[name]
         if len(evaluations):
             step, metric = evaluations["step"], evaluations["metric"]
-            distance = evaluations[next(key for key in FRECHET if key in evaluations)]
+            distance = evaluations[distance_in(evaluations)]
             rows.append(
                 {
                     "run": name,

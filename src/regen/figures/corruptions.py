@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
+from regen.artifacts import FRECHET, distance_in
 from regen.figures.grids import tile
-from regen.figures.style import DISTANCES, save_figure, use_style
+from regen.figures.style import save_figure, use_style
 from regen.params import FigureFiles
 
 PANELS = {
@@ -41,7 +42,7 @@ def draw(
 
 def draw_distances(scores: pd.DataFrame, examples: Mapping[str, Tensor], data: str) -> Figure:
     """A column a corruption: the distance over its strengths, each above the images that are so corrupted."""
-    distance = next(name for name in DISTANCES if name in scores)
+    distance = distance_in(scores)
     shapes = [images.shape[:2] for images in examples.values()]
     strip = WIDTH * max(rows / columns for columns, rows in shapes)
     figure, grid = plt.subplots(
@@ -56,7 +57,7 @@ def draw_distances(scores: pd.DataFrame, examples: Mapping[str, Tensor], data: s
         plot_distance(above, rows["strength"], pd.to_numeric(rows[distance], errors="coerce"))
         above.set(title=title, xlabel=strength)
         show_examples(below, examples[kind])
-    grid[0, 0].set_ylabel(f"{DISTANCES[distance]}\n({scores['extractor'].iloc[0]})")
+    grid[0, 0].set_ylabel(f"{FRECHET[distance]}\n({scores['extractor'].iloc[0]})")
     figure.suptitle(heading(scores, data), x=0.01, ha="left", fontsize="medium")
     return figure
 

@@ -20,9 +20,9 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from regen.artifacts import atomic_path
+from regen.artifacts import FRECHET, atomic_path, distance_in
 from regen.figures.grids import image_grid, moment, snapshots, tile
-from regen.figures.style import DISTANCES, save_figure, use_style
+from regen.figures.style import save_figure, use_style
 from regen.gan.sampling import SNAPSHOT_IMAGES, SNAPSHOT_SEED, noise, sample, to_pixels
 from regen.params import FigureFiles
 from regen.params.gan import GanRun
@@ -66,13 +66,13 @@ class Curves:
     @property
     def distance(self) -> str:
         """Column of the scores with the Frechet distance."""
-        return next(name for name in DISTANCES if name in self.evaluations)
+        return distance_in(self.evaluations)
 
     @property
     def names(self) -> tuple[str, str]:
         """Labels of metric and distance, the latter with its feature extractor."""
         extractor = self.evaluations["extractor"].iloc[-1]
-        return METRICS[self.run.loss], f"{DISTANCES[self.distance]} ({extractor})"
+        return METRICS[self.run.loss], f"{FRECHET[self.distance]} ({extractor})"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from regen.artifacts import atomic_path
 from regen.params import FigureFiles
 
 STYLE = Path(__file__).with_name("regen.mplstyle")
-DISTANCES = {"fid": "FID", "frechet_distance": "Frechet distance"}
-"""Names of the Frechet distance, by column: FID for Inception features only."""
 
 
 def use_style() -> AbstractContextManager[None]:
