@@ -49,7 +49,7 @@ same: setup  ## whether other processors and thread counts leave the same bytes,
 
 numbers: setup  ## the numerical tests as a processor with AVX2 but without AVX-512 runs them
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		pytest $(ON_CORES) -m "not slow" tests/{attention,bijections,depth,dirac,fidelity,gan,likelihood,planar,realnvp,theory,training,vae}
+		pytest $(ON_CORES) -m "not slow" tests/{attention,bijections,corruptions,depth,dirac,fidelity,gan,likelihood,planar,realnvp,theory,training,vae}
 
 check: setup  ## ruff, mypy, and whether the exported schema is current
 	ruff check .
