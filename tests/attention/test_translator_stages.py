@@ -7,8 +7,8 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from params.small import QUICK, REPO
 
+from params.small import QUICK, REPO
 from regen.artifacts import SPLITS, Corpus, Pairs, dataset_file, read_maps, translations_file, write_corpus
 from regen.artifacts.corpora import SPECIAL
 from regen.data.text import encoded

@@ -4,7 +4,6 @@ from itertools import chain
 import pandas as pd
 import pytest
 import torch
-from training.toy import fit_epochs, stopped_at
 
 from attention.small import (
     RUN,
@@ -25,6 +24,7 @@ from regen.attention.vocabulary import mean_loss, word_losses
 from regen.errors import InputError, RunError
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
+from training.toy import fit_epochs, stopped_at
 
 CPU = torch.device("cpu")
 TRAIN, VALID = learnable(40), learnable(15, seed=1)

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from planar.counting import Counting
 from torch import nn
 
 from bijections.small import normal, planar_of
+from planar.counting import Counting
 from regen.bijections import AffineCoupling, Composition, Logit
 
 

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report.scratch import begin, commit, git
 
 from regen.errors import InputError
 from regen.pipeline.compare import compare
 from regen.report.book import TITLES
+from report.scratch import begin, commit, git
 
 REPO = Path(__file__).parents[2]
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+
 from fidelity.small import labelled, random_images, scorer_of
 from fidelity.test_fidelity_scores import torch_fidelity
-
 from regen.artifacts.datasets import Images
 from regen.corruptions import KINDS, Pool, blurred, measure, mixed, noisy, partners, without
 from regen.params import Corruptions

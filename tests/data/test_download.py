@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from data.fetching import fetch, leftovers
 from regen.data.download import Transfer
 from regen.errors import RunError
+from waiting import wait_for
 
 
 @pytest.mark.parametrize("fault", ["cut 100000", "stall 100000"])
@@ -119,7 +119,7 @@ def test_a_killed_download_leaves_nothing_half_written_and_is_resumed(
     child = subprocess.Popen(
         [sys.executable, "-c", _CHILD, repr(plain), mirror.url, str(downloads)], env=os.environ
     )
-    wait_until(lambda: any(part.stat().st_size == 100_000 for part in downloads.rglob("*.part")))
+    wait_for(lambda: any(part.stat().st_size == 100_000 for part in downloads.rglob("*.part")))
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert list(downloads.rglob("set.bin")) == []
@@ -137,13 +137,6 @@ from regen.data.download import Transfer
 from regen.data.fetch import fetch_files
 fetch_files([eval(sys.argv[1])], [sys.argv[2]], Path(sys.argv[3]), Transfer(timeout=60))
 """
-
-
-def wait_until(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_the_defaults_give_up_within_minutes():

@@ -5,7 +5,6 @@ import math
 import pandas as pd
 import pytest
 import torch
-from training.toy import stopped_at
 
 from depth.small import NORMS, SETTINGS
 from regen.depth import training
@@ -15,6 +14,7 @@ from regen.errors import RunError
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast
 from regen.training.runs import Job
+from training.toy import stopped_at
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from training.toy import fit_epochs, stopped_at
 
 from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images
 from regen.artifacts.datasets import Images
@@ -28,6 +27,7 @@ from regen.fidelity.training import (
 )
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
+from training.toy import fit_epochs, stopped_at
 
 LEARNING = TRAINING.model_copy(update={"widths": [4, 8, 16, 32], "epochs": 4})
 DIGITS = embedded_digits((1297, 250, 250))

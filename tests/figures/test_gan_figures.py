@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from gan.small import learner_of, networks_of, pixels_of, run_of
 from matplotlib.colors import to_rgba
 from PIL import Image
 
+from gan.small import learner_of, networks_of, pixels_of, run_of
 from regen.figures.gan import (
     DISTANCE_COLOUR,
     METRIC_COLOUR,

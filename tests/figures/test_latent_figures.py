@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal
-from vae.small import random_images, vae_of
 
 from regen.figures import latent as latent_figures
 from regen.figures.latent import (
@@ -20,6 +19,7 @@ from regen.figures.latent import (
 from regen.figures.style import use_style
 from regen.likelihood.interpolation import linear, spherical
 from regen.params import Interpolation
+from vae.small import random_images, vae_of
 
 SHAPES = [(1, 8, 8), (3, 4, 4)]
 WALK = Interpolation(classes=[2, 8], steps=10)

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from vae.small import random_images, vae_of
 
 from regen.errors import InputError
 from regen.figures import vae as figures
@@ -14,6 +13,7 @@ from regen.figures.style import use_style
 from regen.figures.vae import Artifacts, draw, learning_curves
 from regen.params import Figures, Interpolation
 from regen.vae.training import VaeLearner
+from vae.small import random_images, vae_of
 
 SHAPE = (1, 8, 8)
 SETTINGS = Figures(dpi=50, formats=["png"], interpolation=Interpolation(classes=[2, 8], steps=4), manifold=5)

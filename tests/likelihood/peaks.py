@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 
 import torch
-from vae.small import L100, SMALL, random_images
 
 from regen.likelihood.importance import estimate
 from regen.training.device import set_up
 from regen.vae.networks import build_vae
+from vae.small import L100, SMALL, random_images
 
 PLANAR = L100.model_copy(update={"planar_layers": 8})
 IMAGE = (1, 28, 28)

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 import torch
-from vae.small import random_images, vae_of
 
 from likelihood.peaks import ALLOWANCE, CASES
 from regen.errors import InputError
 from regen.likelihood.importance import LogLikelihood, estimate
+from vae.small import random_images, vae_of
 
 POSTERIORS = pytest.mark.parametrize("planar_layers", [0, 4])
 

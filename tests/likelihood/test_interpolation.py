@@ -4,7 +4,6 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
-from vae.small import ignore_z, random_images, vae_of
 
 from regen.errors import InputError
 from regen.likelihood.interpolation import (
@@ -18,6 +17,7 @@ from regen.likelihood.interpolation import (
     linear,
     spherical,
 )
+from vae.small import ignore_z, random_images, vae_of
 
 
 def random_codes(count, latent, seed=0):

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 import torch
+
+from regen.likelihood.importance import estimate, log_weights
+from regen.vae.observations import scale
+from regen.vae.posterior import Sample
 from vae.small import (
     all_images,
     ignore_x,
@@ -15,10 +19,6 @@ from vae.small import (
     random_images,
     vae_of,
 )
-
-from regen.likelihood.importance import estimate, log_weights
-from regen.vae.observations import scale
-from regen.vae.posterior import Sample
 
 PLANAR = {"planar_layers": 2, "encoder_gain": 1.5}  # maps that move q, and still cover the posterior
 POSTERIORS = pytest.mark.parametrize("changes", [{}, PLANAR], ids=["gaussian", "planar"])

@@ -2,11 +2,11 @@ import math
 
 import pytest
 import torch
-from vae.small import all_images, ignore_x, ignore_z, quadrature, random_images, vae_of
 
 from regen.likelihood.importance import estimate
 from regen.likelihood.scores import Scores, by_seed, gap, score, summary, tensors
 from regen.vae.elbo import Elbo
+from vae.small import all_images, ignore_x, ignore_z, quadrature, random_images, vae_of
 
 
 def test_the_bound_is_below_the_true_log_p_on_average():

@@ -1,9 +1,9 @@
 """The rules of a GAN's section in params.yaml, each broken once."""
 
 import pytest
-from gan.small import DCGAN, KINDS, MLP, RESIDUAL, SECTIONS
 from pydantic import TypeAdapter
 
+from gan.small import DCGAN, KINDS, MLP, RESIDUAL, SECTIONS
 from params.small import mistake
 from regen.params.gan import GanRun
 

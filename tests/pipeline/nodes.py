@@ -31,17 +31,19 @@ stages:
             cache: false
 """
 TRAIN = """
-import time
+import os, time
 from pathlib import Path
 from regen.training.checkpoint import Checkpoint
 
+hold = Path(os.environ.get("HOLD", "none"))
 checkpoint = Checkpoint.of("toy", "key")
 state = checkpoint.load() or {"step": 0, "value": 1}
 print("begins after step", state["step"], flush=True)
 while state["step"] < int(Path("first.txt").read_text()):
     state = {"step": state["step"] + 1, "value": (31 * state["value"] + 7) % 1000003}
     checkpoint.save(state)
-    time.sleep(0.1)
+    while hold.exists():
+        time.sleep(0.05)
 Path("model/log").mkdir(parents=True)
 Path("model/weights.txt").write_text(str(state["value"]))
 Path("model/log/steps.txt").write_text(str(state["step"]))
@@ -59,6 +61,8 @@ class Nodes:
         # where Ray notes the head's address; it makes the folder only for nodes that keep all else there, too
         Path(get_default_ray_temp_dir()).mkdir(exist_ok=True)
         self.base = base
+        self.hold = base / "hold"
+        """While it is there, trainings on the nodes wait after a step."""
         self.session = Path(tempfile.mkdtemp(prefix="ray-"))  # sockets: pytest's paths are too long for them
         head = {"num_cpus": 0, "temp_dir": str(self.session)} | self.options("head")
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
@@ -67,7 +71,7 @@ class Nodes:
         self.address = self.cluster.address
 
     def options(self, name):
-        env = {"REGEN_CACHE": str(self.base / name)}
+        env = {"REGEN_CACHE": str(self.base / name), "HOLD": str(self.hold)}
         return {"include_dashboard": False, "memory": 8 * GIB, "env_vars": env}
 
     def add(self, name, **resources):

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -10,8 +9,8 @@ import pytest
 
 from pipeline.clones import make_clone
 from pipeline.nodes import GIB, TOKEN, Nodes, is_ray, make_training, of_ray, running
-from pipeline.toy import wait_for
 from regen.pipeline.task import Needs, Task
+from waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +23,7 @@ def nodes(tmp_path_factory):
         nodes = Nodes(tmp_path_factory.mktemp("nodes"))
         yield nodes
         nodes.end()
-        wait_for(lambda: not of_ray(), 30)
+        wait_for(lambda: not of_ray())
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def toy(tmp_path):
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory):
     """Results of a long training on this machine alone."""
-    toy = make_training(tmp_path_factory.mktemp("local"), steps=50)
+    toy = make_training(tmp_path_factory.mktemp("local"), steps=20)
     toy.regen("run", "--jobs", "2")
     return toy.results()
 
@@ -63,13 +62,15 @@ def test_the_real_pipeline_reads_what_it_declares_and_gives_the_same_bytes(nodes
 
 
 def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_path, long_run):
-    toy = make_training(tmp_path, steps=50)
+    toy = make_training(tmp_path, steps=20)
+    nodes.hold.touch()
     driver = toy.begin("run", "--address", nodes.address)
     wait_for(toy.kept.exists)
     process = nodes.kill_node_of("stages/train.py")
+    nodes.hold.unlink()
     try:
-        wait_for(lambda: not process.is_running() or process.status() == "zombie", 30)
-        out, errors = driver.communicate(timeout=120)
+        wait_for(lambda: not process.is_running() or process.status() == "zombie")
+        out, errors = driver.communicate(timeout=PATIENCE)
     finally:
         nodes.add("node-3", num_cpus=2)
     assert driver.returncode == 0, out + errors
@@ -86,15 +87,17 @@ ENDS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints(
     nodes, tmp_path, number, code
 ):
-    toy = make_training(tmp_path, steps=50)
+    toy = make_training(tmp_path, steps=20)
+    nodes.hold.touch()
     driver = toy.begin("run", "--address", nodes.address)
     wait_for(toy.kept.exists)
     driver.send_signal(number)
-    _, errors = driver.communicate(timeout=60)
+    _, errors = driver.communicate(timeout=PATIENCE)
+    nodes.hold.unlink()
     told = "" if number == signal.SIGKILL else f"stopped by {number.name}"
     assert (driver.returncode, errors.strip()) == (code, told)
-    wait_for(lambda: not running("stages/train.py"), 15)
-    (toy.root / "source.txt").write_text("50\n")  # the stage runs again, though its checkpoint is good
+    wait_for(lambda: not running("stages/train.py"))
+    (toy.root / "source.txt").write_text("20\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
     assert "begins after step 0" not in toy.log("train")
 
@@ -156,7 +159,7 @@ def test_a_cluster_of_this_machine_alone_ends_with_the_run_and_leaves_no_token(t
     del toy.env["RAY_AUTH_TOKEN"]
     before = {process.pid for process in psutil.process_iter() if is_ray(process)}
     assert "stages: 1 ran" in toy.regen("run", "--address", "local", "first").stdout
-    wait_for(lambda: {one.pid for one in psutil.process_iter() if is_ray(one)} <= before, 20)
+    wait_for(lambda: {one.pid for one in psutil.process_iter() if is_ray(one)} <= before)
     assert not (tmp_path / ".ray").exists()
 
 
@@ -178,10 +181,13 @@ def place(nodes, toy, monkeypatch):
 def finished(place, *tasks):
     """Run tasks side by side until all have ended."""
     runs = [place.start(task) for task in tasks]
-    until = time.monotonic() + 60
-    while left := [run for run in runs if run.exit_code is None]:
-        assert time.monotonic() < until, "waited in vain"
-        place.wait(left, 0.5)
+
+    def have_ended():
+        if left := [run for run in runs if run.exit_code is None]:
+            place.wait(left, 0.5)
+        return not left
+
+    wait_for(have_ended, every=0)
     return runs
 
 
@@ -226,17 +232,18 @@ def test_a_task_whose_workers_die_is_given_up_after_some_starts(place):
     assert run.last_line().startswith("task: lost 4 times, the last time by WorkerCrashedError")
 
 
-def test_each_task_has_its_own_gpu_and_its_threads(place):
-    command = "echo $CUDA_VISIBLE_DEVICES,$OMP_NUM_THREADS > {0}.txt; sleep 2"
+def test_each_task_has_its_own_gpu_and_its_threads(place, tmp_path):
+    command = "echo $CUDA_VISIBLE_DEVICES,$OMP_NUM_THREADS > {0}.txt"
+    meet = f"; touch {tmp_path}/{{0}}; until [ -e {tmp_path}/a -a -e {tmp_path}/b ]; do sleep 0.1; done"
     names = ["a", "b"]
-    tasks = [a_task(command.format(name), name, [f"{name}.txt"], gpus=1) for name in names]
+    tasks = [a_task((command + meet).format(name), name, [f"{name}.txt"], gpus=1) for name in names]
     finished(place, *tasks, a_task(command.format("c"), "c", ["c.txt"], cpus=2))
     assert sorted(Path(f"{name}.txt").read_text() for name in names) == ["0,1\n", "1,1\n"]
     assert Path("c.txt").read_text() == ",2\n"
 
 
 def test_there_is_room_for_what_the_nodes_have(place):
-    runs = [place.start(a_task("sleep 60", str(number), cpus=2)) for number in range(3)]
+    runs = [place.start(a_task("sleep 600", str(number), cpus=2)) for number in range(3)]
     assert not place.has_room(a_task("true"), runs)
     assert place.has_room(a_task("true"), runs[:2])
     assert place.has_room(a_task("true", cpus=99), runs)  # so that it fails at once
@@ -245,7 +252,7 @@ def test_there_is_room_for_what_the_nodes_have(place):
 
 
 def test_what_waits_for_the_only_node_fails_when_that_dies(place, monkeypatch):
-    runs = [place.start(a_task("sleep 60", str(number), cpus=2)) for number in range(4)]
+    runs = [place.start(a_task("sleep 600", str(number), cpus=2)) for number in range(4)]
     wait_for(lambda: place.wait(runs, 0.5) or [run.began is not None for run in runs].count(True) == 3)
     monkeypatch.setattr("regen.pipeline.cluster.live_nodes", lambda: [{"CPU": 1.0, "memory": 8.0 * GIB}])
     place.wait(runs, 0.5)

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pipeline.toy import is_finished, make_toy
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +120,6 @@ def test_stages_that_need_more_than_there_is_run_one_at_a_time(toy):
     time.sleep(2)
     assert not (toy.root / "right.txt").exists()
     toy.cure()
-    engine.communicate(timeout=60)
+    engine.communicate(timeout=PATIENCE)
     assert engine.returncode == 0
     assert is_finished(toy)

@@ -1,13 +1,13 @@
 """What a task finds in its process."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from regen.pipeline.children import Children
 from regen.pipeline.task import Needs, Task
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +41,7 @@ def start(place, name, gpus=0):
 
 def ended(place, child):
     Path(child.task.name).unlink()
-    until = time.monotonic() + 60
-    while child.exit_code is None:
-        assert time.monotonic() < until
-        place.wait([child], 1)
+    wait_for(lambda: place.wait([child], 1) or child.exit_code is not None, every=0)
     return json.loads(Path(f"{child.task.name}.json").read_text())
 
 

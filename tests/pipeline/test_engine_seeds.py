@@ -28,7 +28,7 @@ for seed in alone or ["1", "2", "3"]:
     if Path(f"{seed}.trouble").exists():
         sys.exit(f"seed {seed}: loss is not finite")
     Path(f"begun-{seed}").touch()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while alone and Path("meet").exists() and len(list(Path().glob("begun-*"))) < 2:
         if time.monotonic() > until:
             sys.exit("nobody came")

@@ -6,13 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 import pytest
 import torch
 
 from regen.planar.targets import TARGETS
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +113,7 @@ def test_a_killed_run_goes_on_where_it_was(disturbed):
 
 def kill_after_a_checkpoint(clone, args, checkpoints):
     """Kill `dvc ARGS` and all that it started, without a warning; return the checkpoint."""
+    state = "small-*/state.pt"
     running = subprocess.Popen(
         [sys.executable, "-m", "dvc", *args],
         cwd=clone.root,
@@ -122,16 +123,13 @@ def kill_after_a_checkpoint(clone, args, checkpoints):
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
-        while not (states := list(checkpoints.glob("small-*/state.pt"))):
-            assert running.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < deadline, "no checkpoint"
-            time.sleep(0.01)
+        wait_for(lambda: running.poll() is not None or any(checkpoints.glob(state)), every=0.01)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    return states[0]
+    assert running.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    return next(checkpoints.glob(state))
 
 
 @pytest.mark.parametrize(

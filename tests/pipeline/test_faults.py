@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from pipeline.toy import in_folder, is_finished, make_toy, wait_for
+from pipeline.toy import in_folder, is_finished, make_toy
+from waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def begin_and_stop_at(toy, target, *others):
 
 def end(engine, code):
     """Return what the engine printed when it has ended."""
-    out, errors = engine.communicate(timeout=60)
+    out, errors = engine.communicate(timeout=PATIENCE)
     assert engine.returncode == code, errors
     assert "Traceback" not in errors
     return out, errors
@@ -49,7 +50,7 @@ def test_a_signal_ends_it_with_its_code_and_no_child(toy, number, code):
     engine.send_signal(number)
     _, errors = end(engine, code)
     assert errors.strip() == f"stopped by {number.name}"
-    wait_for(lambda: not in_folder(toy.root), 5)
+    wait_for(lambda: not in_folder(toy.root))
     toy.cure()
     assert "last@right" in toy.text("dvc.lock")
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
@@ -67,12 +68,12 @@ def test_a_kill_loses_no_finished_stage(toy, victim):
         servers = [process for process in tree if process.children()]
         child = max(tree, key=lambda process: depth[process.pid])
         (child if victim == "child" else servers[0]).kill()
-    out, errors = engine.communicate(timeout=30)
+    out, errors = engine.communicate(timeout=PATIENCE)
     assert engine.returncode != 0
     if victim == "child":
         assert "FAILED left: exit code 137" in out
     assert "Traceback" not in errors
-    wait_for(lambda: not in_folder(toy.root), 15)
+    wait_for(lambda: not in_folder(toy.root))
     toy.cure()
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
     assert is_finished(toy)
@@ -83,7 +84,7 @@ def test_a_record_that_was_cut_short_is_one_stage_to_run_again(toy, left):
     engine = begin_and_stop_at(toy, "left.txt", "last@right")
     engine.kill()
     engine.communicate()
-    wait_for(lambda: not in_folder(toy.root), 15)
+    wait_for(lambda: not in_folder(toy.root))
     toy.cure()
     whole = toy.text(JOURNAL)
     last = whole.rindex("\n", 0, -1) + 1
@@ -140,7 +141,7 @@ def test_an_engine_waits_for_no_dvc_and_takes_nothing_from_it(toy):
     told = toy.regen("run", code=1)
     assert re.fullmatch(r"\.dvc/tmp/rwlock: stages run in process \d+, .*repro.*\n", told.stderr)
     toy.cure()
-    dvc.communicate(timeout=60)
+    dvc.communicate(timeout=PATIENCE)
     assert dvc.returncode == 0
     assert is_finished(toy)
 

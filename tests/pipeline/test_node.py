@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from regen.pipeline import node
 from regen.pipeline.node import Job, Store, digest_of, environment, states
 from regen.pipeline.parcels import Contents, tracked_files
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -149,7 +149,4 @@ def test_a_command_ends_with_its_worker(how):
     members = [psutil.Process(group), *psutil.Process(group).children(recursive=True)]
     worker.kill() if how == "killed" else worker.send_signal(2)
     worker.communicate()
-    until = time.monotonic() + 10
-    while any(one.is_running() and one.status() != "zombie" for one in members):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_for(lambda: not any(one.is_running() and one.status() != "zombie" for one in members))

@@ -11,10 +11,11 @@ pytestmark = pytest.mark.slow
 
 
 def test_another_processor_more_threads_and_plain_dvc_leave_the_same_bytes(reproduced, tmp_path):
-    """Against the engine's: weights too, and all that dvc.lock says but of how long things took."""
+    """Weights too, and all that dvc.lock says but of how long things took."""
     other = make_clone(tmp_path)
-    other = replace(other, env=other.env | AVX2 | {"OMP_NUM_THREADS": "2"})
-    other.dvc("repro")
+    other = replace(other, env=other.env | AVX2 | {"OMP_NUM_THREADS": "2", "REGEN_THREADS": "2"})
+    other.dvc("repro", "train_vae@small", "train_gan@tiny_gan")
+    other.regen("run")
     there = reports(other)
     here = reports(reproduced)
     assert len(here) > 50

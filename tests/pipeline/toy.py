@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 
 from pipeline.clones import REPO, Clone, environment
+from waiting import PATIENCE, wait_for
 
 DVC_YAML = """
 stages:
@@ -32,21 +32,21 @@ stages:
         - last-${item}.txt:
             cache: false
 """
-COPY = """
+COPY = f"""
 import sys, time
 from pathlib import Path
 source, target = map(Path, sys.argv[1:])
-trouble = Path(f"{target}.trouble")
+trouble = Path(f"{{target}}.trouble")
 what = trouble.read_text() if trouble.exists() else ""
 if what == "sleep":
-    Path(f"{target}.asleep").touch()
-    until = time.monotonic() + 60
+    Path(f"{{target}}.asleep").touch()
+    until = time.monotonic() + {PATIENCE}
     while trouble.exists() and time.monotonic() < until:
         time.sleep(0.05)
 if what == "half":
     target.write_text("hal")
     print("first line")
-    sys.exit(f"{target}: went wrong")
+    sys.exit(f"{{target}}: went wrong")
 if what != "nothing":
     target.write_text(source.read_text() + target.name)
 print("done")
@@ -87,13 +87,6 @@ class Toy(Clone):
 
     def text(self, name):
         return (self.root / name).read_text()
-
-
-def wait_for(condition, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
 
 
 def in_folder(folder):

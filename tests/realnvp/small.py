@@ -3,9 +3,9 @@
 import math
 
 import torch
-from planar.small import RUN, SHAPE
 from torch import nn
 
+from planar.small import RUN, SHAPE
 from regen.realnvp.networks import build_realnvp, checkerboard
 
 SHAPES = [(1, 1, 2), (1, 2, 3), (2, 3, 3), (3, 4, 5), (1, 28, 28)]

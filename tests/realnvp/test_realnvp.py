@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from planar.small import RUN, SHAPE, grey_images, perturbed
 from torch import nn
 
+from planar.small import RUN, SHAPE, grey_images, perturbed
 from realnvp.small import SHAPES, built, literal_bits, masked_couplings, uniform
 from regen.artifacts import write_tensors
 from regen.bijections import AffineCoupling

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from planar.small import RUN, grey_images, perturbed
 
+from planar.small import RUN, grey_images, perturbed
 from realnvp.small import built, literal_bits, uniform
 
 

@@ -3,15 +3,15 @@ import math
 import pandas as pd
 import pytest
 import torch
-from planar.small import RUN, SHAPE, grey_images, perturbed
-from training.toy import fit_epochs, stopped_at
 
+from planar.small import RUN, SHAPE, grey_images, perturbed
 from regen.errors import RunError
 from regen.realnvp import training
 from regen.realnvp.networks import build_realnvp
 from regen.realnvp.training import SNAPSHOT_IMAGES, RealNvpLearner, bits, reconstruction_error, summary
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, set_precision
+from training.toy import fit_epochs, stopped_at
 
 CPU = torch.device("cpu")
 TRAIN, VALID, TEST = grey_images(64, seed=1), grey_images(40, seed=2), grey_images(30, seed=3)

@@ -8,12 +8,11 @@ only on CPUs, and at sizes, where it matters: `convolutions` runs in processes o
 from itertools import product
 
 import torch
-from fidelity.small import TRAINING, labelled
-from gan.small import run_of
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from vae.small import SMALL
 
+from fidelity.small import TRAINING, labelled
+from gan.small import run_of
 from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import build_classifier
 from regen.fidelity.training import ClassifierLearner
@@ -24,6 +23,7 @@ from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations
 from regen.vae.training import VaeLearner
+from vae.small import SMALL
 
 CPU = torch.device("cpu")
 REGISTERS = (1, 2, 3, 7, 8, 9, 15, 16, 17)

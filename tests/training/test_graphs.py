@@ -4,8 +4,8 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
-from gan.small import networks_of, pixels_of, run_of
 
+from gan.small import networks_of, pixels_of, run_of
 from regen.gan.learner import GanLearner
 from regen.training.device import autocast, place
 from regen.training.graphs import WARM_UP, Recorded

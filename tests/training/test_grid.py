@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from gan.small import learner_of, pixels_of, run_of
 
+from gan.small import learner_of, pixels_of, run_of
 from regen.training.grid import PER_STEP, on_grid, spacing
 
 STEPS = 100

@@ -10,6 +10,7 @@ from torch import nn
 
 from regen.training.device import place, plain
 from training.layouts import LEARNERS, channels_last, learn, permuted
+from waiting import PATIENCE
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,7 @@ def test_gradients_of_convolutions_are_right(isa):
         "OMP_WAIT_POLICY": "passive",  # two threads that spin on one free core take seconds a step
     }
     command = [sys.executable, "-m", "training.layouts"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr[-3000:]}"
 
 

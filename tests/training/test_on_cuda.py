@@ -2,18 +2,18 @@
 
 import pytest
 import torch
+
 from attention.small import RUN as TRANSLATOR
 from attention.small import sentences_of, translator_of
 from gan.small import networks_of, pixels_of, run_of
 from planar.small import RUN as REALNVP
 from realnvp.small import built
-from vae.small import SMALL, random_images, vae_of
-
 from regen.attention.training import TranslatorLearner
 from regen.gan.learner import GanLearner
 from regen.realnvp.training import RealNvpLearner
 from regen.training.device import autocast, place, set_precision
 from regen.vae.training import VaeLearner
+from vae.small import SMALL, random_images, vae_of
 
 pytestmark = pytest.mark.cuda
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from regen.artifacts import history_file, scores_file, snapshots_file, timing_fi
 from regen.artifacts.datasets import SPLITS, Dataset, Images, write_dataset
 from regen.params import Params
 from regen.training.checkpoint import Checkpoint
+from waiting import PATIENCE, wait_for
 
 REPO = Path(__file__).parents[2]
 RUN = "tiny"
 EPOCHS = 100
-PATIENCE = 120  # seconds
 
 
 def outputs(*seeds):
@@ -116,10 +115,7 @@ class Workplace:
         """Run until `moment()` holds while the process stands still; then kill it."""
         process = self.start()
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not self.stands_still(process, moment):
-                assert time.monotonic() < deadline
-                time.sleep(0.0005)
+            wait_for(lambda: self.stands_still(process, moment), every=0.0005)
             process.kill()
             process.communicate(timeout=PATIENCE)
         finally:

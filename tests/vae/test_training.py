@@ -3,7 +3,6 @@ import math
 import pandas as pd
 import pytest
 import torch
-from training.toy import fit_epochs, stopped_at
 
 from regen.data.digits import embedded_digits
 from regen.errors import RunError
@@ -15,6 +14,7 @@ from regen.vae.elbo import elbo
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations, scale
 from regen.vae.training import VaeLearner, evaluate, mean_terms, summary
+from training.toy import fit_epochs, stopped_at
 from vae.small import SMALL, ignore_x, last_linear, random_images, vae_of
 
 CPU = torch.device("cpu")

@@ -1,0 +1,13 @@
+"""How long tests wait for other processes."""
+
+import time
+
+PATIENCE = 300
+"""Seconds: far more than anything takes where many share the cores; only what is broken takes so long."""
+
+
+def wait_for(condition, every=0.05):
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(every)
