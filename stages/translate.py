@@ -61,6 +61,8 @@ def measure(params: Params, name: str, corpus: Corpus, device: torch.device) -> 
     artifacts.write_maps(artifacts.translations_file(name), first.maps)
     artifacts.write_csv(artifacts.translations_table_file(name), first.listed)
     artifacts.write_csv(artifacts.lengths_file(name), lengths)
+    scores = pd.DataFrame([{"seed": seed, **each.metrics} for seed, each in found.items()])
+    artifacts.write_csv(artifacts.seeds_file(name), scores)
     metrics = artifacts.over_seeds([each.metrics for each in found.values()])
     artifacts.write_metrics(artifacts.scores_file(name, "translation"), metrics)
 

@@ -65,6 +65,10 @@ def test_from_sentences_to_a_translation_of_one_s_own(stage, tmp_path):
     assert stage("translate.py", "looks")[0] == 0
     scores = json.loads((tmp_path / "reports/runs/looks/translation.json").read_text())
     assert scores["test_sentences"] == 15
+    seeds = pd.read_csv(tmp_path / "reports/runs/looks/seeds.csv").set_index("seed")
+    assert seeds.index.tolist() == [3, 5]
+    assert seeds["test_loss"].mean() == pytest.approx(scores["test_loss"], rel=1e-5)  # rounded
+    assert seeds["test_loss"].std() == pytest.approx(scores["test_loss_deviation"], rel=1e-2)
     assert {"bleu", "chrf", "exact", "test_loss", "diagonal_share", "bleu_quarter_4"} <= scores.keys()
     lengths = pd.read_csv(tmp_path / "reports/runs/attention/looks/lengths.csv")
     assert lengths["seed"].tolist() == [3] * 4 + [5] * 4

@@ -15,6 +15,14 @@ from regen.report.ledger import table
 CLAIMS_FILE = Path(__file__).parents[2] / "claims.yaml"
 BLEU = {"seq_attention": 60.0, "seq_plain": 40.0, "seq_forced": 55.0, "seq_free": 50.0}
 STEPS = {"seq_attention": 200, "seq_plain": "not reached", "seq_forced": 100, "seq_free": 300}
+OFFSETS = {
+    "seq_attention": (-1, 0, 1),
+    "seq_plain": (0, 1, -1),
+    "seq_forced": (1, -1, 0),
+    "seq_free": (-1, 1, 0),
+}
+"""Of each seed, in deviations."""
+DEVIATIONS = {"bleu": 3**0.5, "diagonal_share": 0.0625, "aligned_share_swapped": 0.125}
 ATTENTION = {
     "diagonal_share": 0.8,
     "diagonal_share_deviation": 0.0625,
@@ -38,6 +46,19 @@ def lengths(shortest, longest, gap=4):
     )
 
 
+def seeds(run, scores):
+    """Scores of each seed, with that mean and DEVIATIONS."""
+    return pd.DataFrame(
+        {"seed": seed}
+        | {
+            name: value + offset * DEVIATIONS[name] if name in DEVIATIONS and value != "not known" else value
+            for name, value in scores.items()
+            if not name.endswith("deviation")
+        }
+        for seed, offset in enumerate(OFFSETS[run], 1)
+    )
+
+
 def files(run):
     """What training and translating leave of a translator."""
     tested = {
@@ -55,10 +76,11 @@ def files(run):
     }
     training = {"epochs": 2, "parameters": 77, "train_pairs": 800, "too_long_pairs": 0, "valid_loss": 1.25}
     listed = pd.DataFrame({"source": SOURCES, "reference": "oui", "translation": f"by {run}"})
-    steps = pd.DataFrame({"step": [100, 200], "epoch": [1, 2], "valid_loss": [2.0, 1.0], "seed": 1})
+    steps = pd.DataFrame({"step": [100, 400], "epoch": [1, 2], "valid_loss": [2.0, 1.0], "seed": 1})
     return {
         artifacts.scores_file(run, "training"): training,
         artifacts.scores_file(run, "translation"): tested,
+        artifacts.seeds_file(run): seeds(run, tested),
         artifacts.translations_table_file(run): listed,
         artifacts.lengths_file(run): lengths(BLEU[run], BLEU[run] - (20 if run == "seq_plain" else 5)),
         artifacts.translator_history_file(run): steps,
@@ -89,7 +111,9 @@ def found(chapter):
 
 
 def score(run, **changes):
-    edit(artifacts.scores_file(run, "translation"), **changes)
+    file = artifacts.scores_file(run, "translation")
+    edit(file, **changes)
+    write({artifacts.seeds_file(run): seeds(run, artifacts.read_metrics(file))})
 
 
 def test_a_row_a_run(read):
@@ -138,8 +162,8 @@ def test_the_numbers_behind_it(read):
         "0.75 ± 0.07 of the attention is on the word that is translated, and 0.94 ± 0.00 elsewhere." in said
     )
     assert "BLEU is 60.00 ± 1.00 with attention and 40.00 ± 1.00 without" in said
-    assert "the difference is 20.00 ± 1.41 (± s.e.)" in said
-    assert "adds 35.00 ± 0.82 BLEU in the longest quarter of the sentences and 20.00 ± 0.82 in the" in said
+    assert "the difference is 20.00 ± 1.73 (± s.e.)" in said  # pair by pair: of -1, -1, 2 deviations
+    assert "adds 35.00 ± 0.00 BLEU in the longest quarter of the sentences and 20.00 ± 0.00 in the" in said
     assert "shortest, a difference of 15.00 ± 0.00 (± s.e.)" in said
     assert "Steps to the level: 100 ± 0 with forcing 1 and 300 ± 0 with forcing 0." in said
     assert "BLEU is 55.00 ± 1.00 with forcing 1 and 60.00 ± 1.00 with 0.5" in said
@@ -148,9 +172,11 @@ def test_the_numbers_behind_it(read):
 @pytest.mark.parametrize(
     ("run", "changes", "key", "word"),
     [
-        ("seq_attention", {"diagonal_share": 0.55}, "diagonal", "not near the diagonal"),
-        ("seq_attention", {"even_diagonal_share": 0.75}, "diagonal", "not near the diagonal"),
-        ("seq_attention", {"aligned_share_swapped": 0.625}, "swaps", "does not follow swaps"),
+        ("seq_attention", {"diagonal_share": 0.55}, "diagonal", "undecided"),
+        ("seq_attention", {"diagonal_share": 0.4}, "diagonal", "not near the diagonal"),
+        ("seq_attention", {"even_diagonal_share": 0.9}, "diagonal", "not near the diagonal"),
+        ("seq_attention", {"aligned_share_swapped": 0.625}, "swaps", "undecided"),
+        ("seq_attention", {"aligned_share_swapped": 0.25}, "swaps", "does not follow swaps"),
         ("seq_plain", {"bleu": 57.5}, "alignment", "undecided"),
         ("seq_plain", {"bleu": 65.0}, "alignment", "worse"),
         ("seq_forced", {"bleu": 59.0}, "forcing_always", "undecided"),
@@ -169,9 +195,20 @@ def test_ours_disagrees(read, run, changes, key, word):
 
 def test_a_level_that_is_never_reached_is_the_slowest(read):
     score("seq_free", steps_to_level="not reached")
-    assert found(read())["forcing_speed"] == "faster"
+    facts = read().facts["seq_attention"]
+    assert facts.metrics["forcing_speed"] == "faster"
+    assert "and 400 ± 0 or more (3 of 3 seeds never reach it) with forcing 0." in facts.told["forcing_speed"]
     score("seq_forced", steps_to_level="not reached")
     assert found(read())["forcing_speed"] == "not scored"
+
+
+def test_a_seed_that_never_reaches_the_level_counts_with_all_its_steps(read):
+    file = artifacts.seeds_file("seq_free")
+    scores = artifacts.read_csv(file)
+    write({file: scores.assign(steps_to_level=[300, "not reached", 200])})
+    facts = read().facts["seq_attention"]
+    assert "and 300 ± 58 or more (1 of 3 seeds never reach it) with" in facts.told["forcing_speed"]
+    assert facts.metrics["forcing_speed"] == "faster"
 
 
 @pytest.mark.parametrize(("longest", "word"), [(30.0, "undecided"), (60.0, "less on long sentences")])
@@ -195,11 +232,12 @@ def test_without_evidence_there_is_no_verdict(read):
 
 def test_one_seed_has_no_standard_error(read):
     for run in TRANSLATORS:
-        score(run, seeds=1)
-        table = artifacts.read_csv(artifacts.lengths_file(run))
-        write({artifacts.lengths_file(run): table[table["seed"] == 1]})
-    words = found(read())
-    assert [words[key] for key in ("alignment", "alignment_of_long", "forcing_always")] == ["not scored"] * 3
+        for file in (artifacts.seeds_file(run), artifacts.lengths_file(run)):
+            table = artifacts.read_csv(file)
+            write({file: table[table["seed"] == 1]})
+    facts = read().facts["seq_attention"]
+    assert {facts.metrics[key] for key in SAID} == {"not scored"}
+    assert "a difference of -1.54 (one seed: no standard error)" in facts.told["forcing_always"]
 
 
 @pytest.mark.usefixtures("read")

@@ -16,7 +16,7 @@ STACKS = pd.DataFrame(
         ("post", 2, 0.05, 0.01, 0.25, "yes"),
         ("post", 3, -0.21, 0.1, 2.75, "some seeds"),
         ("pre", 2, 0.1, 0.01, 0.125, "yes"),
-        ("pre", 3, -0.19, 0.1, 0.0625, "yes"),
+        ("pre", 3, 0.21, 0.1, 0.0625, "no"),
     )
 )
 FILES = {artifacts.depth_table_file("stacks"): STACKS}
@@ -45,7 +45,7 @@ def test_a_gradient_shrinks_if_its_slope_is_below_0_by_two_standard_errors(chapt
 @pytest.mark.parametrize(
     ("post", "pre", "verdict"),
     [
-        (-0.21, -0.19, "post-norm shrinks, pre-norm does not shrink"),
+        (-0.21, 0.21, "post-norm shrinks, pre-norm does not shrink"),
         (0.3, 0.3, "post-norm does not shrink, pre-norm does not shrink"),
         (-0.3, -0.3, "post-norm shrinks, pre-norm shrinks"),
     ],
@@ -59,6 +59,15 @@ def test_the_deepest_stacks_are_judged(params, post, pre, verdict):
     assert re.findall("it (shrinks|does not shrink) towards", facts.told["gradients"]) == words
 
 
+@pytest.mark.parametrize(("post", "pre"), [(-0.19, 0.3), (-0.3, 0.19), (0.0, 0.0)])
+def test_a_slope_that_may_be_either_is_undecided(params, post, pre):
+    """By two standard errors, 0.2."""
+    write({artifacts.depth_table_file("stacks"): STACKS.assign(slope=[9.0, post, 9.0, pre])})
+    facts = depth.chapter(params).facts["depth"]
+    assert facts.metrics["gradients"] == "undecided"
+    assert "it is undecided whether it shrinks towards the input" in facts.told["gradients"]
+
+
 def test_the_numbers_behind_it(chapter):
     said = chapter.facts["depth"].told["gradients"]
     assert "Post-norm with 3 blocks: λ is 0.500, and λ^3 = 0.125; the whole block, with" in said
@@ -70,10 +79,16 @@ def test_the_numbers_behind_it(chapter):
 
 def test_which_depths_train(chapter):
     said = (
-        "Post-norm trains with 2 blocks, and not with 3, where at the start 0.0417 of the last state tells "
-        "the words apart; pre-norm trains with 2, 3 blocks."
+        "Post-norm trains with 2 blocks, with some seeds with 3; pre-norm trains with 2 blocks, and not with "
+        "3, where at the start 0.0417 of the last state tells the words apart."
     )
     assert chapter.facts["depth"].told["gradients"].endswith(said)
+
+
+def test_where_no_depth_trains(params):
+    write({artifacts.depth_table_file("stacks"): STACKS.assign(trains="no")})
+    said = depth.chapter(params).facts["depth"].told["gradients"]
+    assert "Post-norm trains at no depth with every seed, and not with 2, 3, where" in said
 
 
 def test_metrics_follow_the_deepest(chapter):
@@ -82,7 +97,7 @@ def test_metrics_follow_the_deepest(chapter):
             "post_slope": -0.21,
             "post_norm_lambda": 0.5,
             "post_loss": 2.75,
-            "pre_slope": -0.19,
+            "pre_slope": 0.21,
             "pre_norm_lambda": 0.5,
             "pre_loss": 0.0625,
         }

@@ -47,6 +47,7 @@ def test_a_geometric_mean():
     assert geometric_mean(pd.Series([1.0, 2.0, 4.0])) == pytest.approx(2)
     assert geometric_mean(pd.Series([math.nan, 3.0])) == pytest.approx(3)
     assert math.isnan(geometric_mean(pd.Series([math.nan, math.nan])))
+    assert geometric_mean(pd.Series([0.0, 3.0])) == 0  # words may be told apart no more
 
 
 def test_layers_over_the_seeds(gradients):

@@ -64,6 +64,7 @@ def test_whole_numbers_stay_whole_and_figures_are_what_they_are():
         (with_key("question: 3"), "a: question: 3: should be a valid string"),
         (with_key("same: [x]"), "a: same: allowed where 'expected' is words"),
         (with_key("at_most: 1"), "a: at_most: 1: should be a valid boolean"),
+        (with_key("judged: x"), "a: judged: allowed where 'expected' is words"),
         (CLAIM.replace("-95.6", "falls, at_most: true"), "a: at_most: allowed where 'expected' is a number"),
         (CLAIM.replace(SOURCES, ""), "sources: should name the reports"),
         (CLAIM.replace("a report", "[]"), "sources: should name the reports"),

@@ -271,4 +271,4 @@ def test_a_metric_that_there_is_not_is_named(facts, odd):
 
 def test_a_difference_that_is_not_sure_is_undecided():
     judged = one({"r": Facts({}, {"word": "undecided"})}, claim("a", "r", "word", "better"))
-    assert (judged.verdict, judged.why) == ("undecided", "The difference is within two standard errors.")
+    assert (judged.verdict, judged.why) == ("undecided", "Two standard errors either way do not tell.")

@@ -65,6 +65,7 @@ def test_every_claim_has_one_that_json_can_hold(judged):
         (Claim("a", "src", "x", [1.0], "r", tolerance=3.0), "within 3 at every epoch"),
         (Claim("a", "src", "x", "falls", "r"), "the same wording"),
         (Claim("a", "src", "x", "sinks", "r", same=["falls"]), "the same wording or 'falls'"),
+        (Claim("a", "src", "x", "falls", "r", judged="by 2 s.e."), "the same wording (by 2 s.e.)"),
         (Claim("a", "src", "x", runs=["r", "s"]), "in this order"),
     ],
 )

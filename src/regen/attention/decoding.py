@@ -48,7 +48,8 @@ def _allowed(logits: Tensor) -> Tensor:
 def own_words(translator: Translator, memory: Memory, real: Tensor) -> Tensor:
     """Most probable words (B, T), each fed back, for as many steps as `real` (B, T) is True.
 
-    The sentences are sorted by falling length, so that only the first ones are still at work at each step.
+    The sentences are sorted by falling length, so that only the first ones are still at work at each step. In
+    training each step has a dropout of its own, as has the pass that is scored: these need not be its words.
     """
     words = real.new_full(real.shape, PAD, dtype=torch.long)
     state, previous = translator.decoder.first_state(memory), torch.full_like(words[:, 0], START)
@@ -83,7 +84,7 @@ def greedy(translator: Translator, source: Tensor, max_length: int) -> Translati
 
 @torch.no_grad()
 def beam_search(translator: Translator, source: Tensor, width: int, max_length: int) -> Translations:
-    """Keep the `width` best beginnings at each step, by the mean log-probability of their words.
+    """Keep the `width` best beginnings for `source` (B, S) at each step, by their words' mean log-probability.
 
     Those that ended stay among them, until all have or `max_length` is reached. A width of 1 is `greedy`; a
     wider search may lose the greedy translation.

@@ -48,12 +48,12 @@ class Sentences:
 
     def up_to(self, max_length: int) -> Sentences:
         """Those of at most `max_length` words in both languages; InputError where there are none."""
-        fits = (
-            torch.stack([words.gt(END).sum(1) for words in (self.source, self.target)]).amax(0) <= max_length
-        )
+        lengths = torch.stack([words.gt(END).sum(1) for words in (self.source, self.target)]).amax(0)
+        fits = lengths <= max_length
         if not fits.any():
             raise InputError(
-                f"params.yaml: translation.max_length: {max_length}: every sentence for training is longer"
+                f"params.yaml: translation.max_length: {max_length}: every sentence for training is longer; "
+                f"allowed: {int(lengths.min())} or more"
             )
         return self[fits]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters.shared import read_each
-from regen.chapters.translators import findings, twin
+from regen.chapters.translators import Record, findings, twin
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import Facts
@@ -44,9 +44,8 @@ def chapter(params: Params) -> Chapter:
     runs = params.attention
     training, tested = read_each(runs, "training"), read_each(runs, "translation")
     scores = {name: {**training[name], **tested[name]} for name in runs}
-    lengths = {name: artifacts.read_csv(artifacts.lengths_file(name)) for name in runs}
-    curves = {name: artifacts.read_csv(artifacts.translator_history_file(name)) for name in runs}
-    found = {name: findings(name, params, scores, lengths, curves[name]) for name in runs}
+    records = {name: record(name) for name in runs}
+    found = {name: findings(name, params, records) for name in runs}
     table, translations = runs_table(params, scores), translations_table(params)
     return Chapter(
         tables=[table, translations],
@@ -60,6 +59,15 @@ def chapter(params: Params) -> Chapter:
         },
         metrics={name: {key: each[key] for key in FOLLOWED if key in each} for name, each in tested.items()},
         trained=list(runs),
+    )
+
+
+def record(name: str) -> Record:
+    """What is recorded of a run, seed by seed; InputError names a table that is absent."""
+    return Record(
+        scores=artifacts.read_csv(artifacts.seeds_file(name)).set_index("seed"),
+        lengths=artifacts.read_csv(artifacts.lengths_file(name)),
+        history=artifacts.read_csv(artifacts.translator_history_file(name)),
     )
 
 

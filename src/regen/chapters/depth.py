@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from regen import artifacts
+from regen.chapters.estimates import Estimate
 from regen.params import Params
-from regen.report.cells import cell, spread
+from regen.report.cells import cell
 from regen.report.chapter import Chapter, Table
-from regen.report.claims import Facts
+from regen.report.claims import UNDECIDED, Facts
 from regen.report.columns import Column, hidden
-from regen.report.judge import SURE
 
 COLUMNS = (
     Column("norm", "normalised"),
@@ -28,7 +31,7 @@ COLUMNS = (
 )
 NORMS = {"post": "post-norm", "pre": "pre-norm"}
 FOLLOWED = ("slope", "norm_lambda", "loss")
-SHRINKS = {True: "shrinks", False: "does not shrink"}
+SHRINKS, DOES_NOT = "shrinks", "does not shrink"
 
 
 def chapter(params: Params) -> Chapter:
@@ -50,31 +53,40 @@ def chapter(params: Params) -> Chapter:
     )
 
 
-def shrinks(row: pd.Series[float]) -> bool:
-    """Whether the slope of a stack's gradient is below 0, by more than SURE standard errors."""
-    return bool(row["slope"] + SURE * row["slope_standard_error"] < 0)
+def slope(row: pd.Series[Any]) -> Estimate:
+    """Slope of the logarithm of a stack's gradient, per block, towards the input."""
+    return Estimate(row["slope"], row["slope_standard_error"])
 
 
-def verdict(deepest: dict[str, pd.Series[float]]) -> str:
-    """What gradients do in the deepest stack of each kind: `post-norm shrinks, pre-norm does not shrink`."""
-    return ", ".join(f"{name} {SHRINKS[shrinks(deepest[norm])]}" for norm, name in NORMS.items())
+def verdict(deepest: Mapping[str, pd.Series[Any]]) -> str:
+    """What gradients do in the deepest stack of each kind: `post-norm shrinks, pre-norm does not shrink`.
+
+    UNDECIDED where that is so of one of them.
+    """
+    found = {name: slope(deepest[norm]).word(DOES_NOT, SHRINKS) for norm, name in NORMS.items()}
+    if UNDECIDED in found.values():
+        return UNDECIDED
+    return ", ".join(f"{name} {word}" for name, word in found.items())
 
 
-def told(deepest: dict[str, pd.Series[float]], stacks: pd.DataFrame) -> str:
+def told(deepest: Mapping[str, pd.Series[Any]], stacks: pd.DataFrame) -> str:
     """The numbers behind `verdict`, and which depths train, as sentences."""
     return " ".join([*map(measured, deepest.values()), trained(stacks)])
 
 
-def measured(row: pd.Series[float]) -> str:
+def measured(row: pd.Series[Any]) -> str:
     """What is found of one stack."""
     norm, depth = str(row["norm"]), f"{row['depth']:g}"
     power = f", and λ^{depth} = {cell(row['norm_lambda'] ** row['depth'])}" if norm == "post" else ""
-    slope = spread(row["slope"], row["slope_standard_error"], 3)
+    estimate = slope(row)
+    changes = estimate.word(f"it {DOES_NOT}", f"it {SHRINKS}")
+    if changes == UNDECIDED:
+        changes = f"it is undecided whether it {SHRINKS}"
     return (
         f"{NORMS[norm].capitalize()} with {depth} blocks: λ is {row['norm_lambda']:.3f}{power}; the whole "
         f"block, with the derivative of A, has a gain of {row['gain']:.3f}. Relative to that at the output, "
         f"the gradient is {row['input_gradient']:.2f} at the input and {row['least_gradient']:.2f} at its "
-        f"smallest. With a slope of {slope} per block (± s.e.) it {SHRINKS[shrinks(row)]} towards the input."
+        f"smallest. With a slope of {estimate.text(3)} per block (± s.e.) {changes} towards the input."
     )
 
 
@@ -83,15 +95,26 @@ def trained(stacks: pd.DataFrame) -> str:
     told = []
     for norm, name in NORMS.items():
         mine = stacks[stacks["norm"] == norm]
-        learned, failed = mine[mine["trains"] == "yes"], mine[mine["trains"] != "yes"]
-        depths = ", ".join(f"{depth:g}" for depth in learned["depth"]) or "none"
-        told.append(f"{name} trains with {depths} blocks" + (lost(failed) if len(failed) else ""))
+        learned, partly, failed = (mine[mine["trains"] == word] for word in ("yes", "some seeds", "no"))
+        parts = [
+            f"trains with {blocks(learned)} blocks" if len(learned) else "trains at no depth with every seed"
+        ]
+        if len(partly):
+            parts.append(f"with some seeds with {blocks(partly)}")
+        if len(failed):
+            parts.append(lost(failed))
+        told.append(f"{name} {', '.join(parts)}")
     text = "; ".join(told)
     return f"{text[0].upper()}{text[1:]}."
 
 
+def blocks(stacks: pd.DataFrame) -> str:
+    """Depths of stacks."""
+    return ", ".join(f"{depth:g}" for depth in stacks["depth"])
+
+
 def lost(failed: pd.DataFrame) -> str:
-    """How far apart the words are at the start in stacks that do not train with every seed."""
-    depths = ", ".join(f"{depth:g}" for depth in failed["depth"])
+    """How far apart the words are at the start in stacks that train with no seed."""
     shares = ", ".join(cell(share) for share in failed["apart"])
-    return f", and not with {depths}, where at the start {shares} of the last state tells the words apart"
+    told = f"where at the start {shares} of the last state tells the words apart"
+    return f"and not with {blocks(failed)}, {told}"

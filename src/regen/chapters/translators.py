@@ -1,24 +1,21 @@
 """What is found of translators, a part of their chapter: where attention lies, and what it and forcing do.
 
-A difference counts if it is above SURE standard errors over the seeds. Runs are compared with twins, which
-differ in one setting alone.
+A word is said where all of an interval of two standard errors over the seeds bears it out. Runs are compared
+with twins, which differ in one setting alone, pair by pair of seeds.
 """
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from regen.artifacts import Metrics
+from regen.chapters.estimates import Estimate
 from regen.params import Params
-from regen.report.cells import cell, spread
-from regen.report.claims import NOT_SCORED, UNDECIDED
-from regen.report.judge import SURE
+from regen.report.claims import NOT_SCORED
 
 MOST = 0.5
 """Share of the attention above which it is most of it."""
@@ -38,46 +35,15 @@ UNKNOWN = Found(NOT_SCORED, "Without a run that differs in this setting alone, n
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds with its standard error, which is None for a single seed."""
+class Record:
+    """What is recorded of a translator."""
 
-    mean: float
-    error: float | None
-
-    @classmethod
-    def of(cls, scores: Metrics, name: str) -> Estimate:
-        """Score `name` of a run: the deviation is 0 where all its seeds have the same score."""
-        seeds = int(scores.get("seeds", 1))
-        deviation = float(scores.get(f"{name}_deviation", 0.0))
-        return cls(float(scores[name]), deviation / math.sqrt(seeds) if seeds > 1 else None)
-
-    @classmethod
-    def over(cls, values: pd.Series[float]) -> Estimate:
-        """Mean of one value per seed."""
-        return cls(
-            statistics.fmean(values),
-            statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None,
-        )
-
-    def __sub__(self, other: Estimate) -> Estimate:
-        """Difference of two independent estimates."""
-        known = self.error is not None and other.error is not None
-        error = math.hypot(self.error or 0.0, other.error or 0.0) if known else None
-        return Estimate(self.mean - other.mean, error)
-
-    def __str__(self) -> str:
-        return self.text(2)
-
-    def text(self, digits: int) -> str:
-        """Mean and standard error, with so many digits after the point."""
-        return spread(self.mean, self.error, digits)
-
-    def word(self, above: str, below: str) -> str:
-        """Word for where it surely lies with respect to 0; NOT_SCORED without a standard error."""
-        if self.error is None:
-            return NOT_SCORED
-        sure = abs(self.mean) > SURE * self.error
-        return UNDECIDED if not sure else above if self.mean > 0 else below
+    scores: pd.DataFrame
+    """Its measures on the test sentences, a row a seed."""
+    lengths: pd.DataFrame
+    """BLEU by the quarter of the source's length, a row a seed and quarter."""
+    history: pd.DataFrame
+    """Learning curves, a row a seed and epoch."""
 
 
 def twin(params: Params, name: str, **changes: Any) -> str | None:
@@ -89,75 +55,69 @@ def twin(params: Params, name: str, **changes: Any) -> str | None:
     )
 
 
-def findings(
-    name: str,
-    params: Params,
-    scores: Mapping[str, Metrics],
-    lengths: Mapping[str, pd.DataFrame],
-    history: pd.DataFrame,
-) -> dict[str, Found]:
-    """What is found of the run `name`, by the metrics that claims may ask for; `history` is its own."""
-    first = int(history["step"].min())
+def findings(name: str, params: Params, records: Mapping[str, Record]) -> dict[str, Found]:
+    """What is found of the run `name`, by the metrics that claims may ask for."""
+    own = records[name]
     plain, half = twin(params, name, attention="none"), twin(params, name, teacher_forcing=0.5)
     free, forced = (twin(params, name, teacher_forcing=forcing) for forcing in (0.0, 1.0))
     if params.attention[name].attention == "none":
         plain = None
     return {
-        "diagonal": diagonal(scores[name]),
-        "swaps": swaps(scores[name]),
-        "alignment": gain(scores[name], scores[plain]) if plain else UNKNOWN,
-        "alignment_of_long": gain_of_long(lengths[name], lengths[plain]) if plain else UNKNOWN,
-        "forcing_speed": speed(scores[forced], scores[free], first) if forced and free else UNKNOWN,
-        "forcing_always": always(scores[forced], scores[half]) if forced and half else UNKNOWN,
+        "diagonal": diagonal(own.scores),
+        "swaps": swaps(own.scores),
+        "alignment": gain(own.scores, records[plain].scores) if plain else UNKNOWN,
+        "alignment_of_long": gain_of_long(own.lengths, records[plain].lengths) if plain else UNKNOWN,
+        "forcing_speed": speed(records[forced], records[free]) if forced and free else UNKNOWN,
+        "forcing_always": always(records[forced].scores, records[half].scores)
+        if forced and half
+        else UNKNOWN,
     }
 
 
-def diagonal(scores: Metrics) -> Found:
+def diagonal(scores: pd.DataFrame) -> Found:
     """Near: most of the attention, and more than attention spread evenly has there."""
     if "diagonal_share" not in scores:
         return Found(NOT_SCORED, "No attention.")
-    share, even = Estimate.of(scores, "diagonal_share"), float(scores["even_diagonal_share"])
-    sure = share.mean - SURE * (share.error or 0.0) > max(MOST, even)
+    share, even = Estimate.over(scores["diagonal_share"]), scores["even_diagonal_share"].mean()
     told = f"{share} of the attention is near the diagonal; spread evenly, {even:.2f} would be."
-    return Found("near the diagonal" if sure else "not near the diagonal", told)
+    return Found(share.word("near the diagonal", "not near the diagonal", max(MOST, even)), told)
 
 
-def swaps(scores: Metrics) -> Found:
+def swaps(scores: pd.DataFrame) -> Found:
     """Followed: where words swap, most of the attention is on the aligned word, across the diagonal."""
-    if not isinstance(scores.get("aligned_share_swapped"), float | int):
+    if "aligned_share_swapped" not in scores or not is_numeric_dtype(scores["aligned_share_swapped"]):
         return Found(NOT_SCORED, "Which words swap is not known of these data.")
-    share = Estimate.of(scores, "aligned_share_swapped")
-    rest = Estimate.of(scores, "aligned_share_rest")
-    sure = share.mean - SURE * (share.error or 0.0) > MOST
+    share, rest = (Estimate.over(scores[f"aligned_share_{where}"]) for where in ("swapped", "rest"))
     told = (
         f"Where words swap, {share} of the attention is on the word that is translated, and {rest} elsewhere."
     )
-    return Found("follows swaps" if sure else "does not follow swaps", told)
+    return Found(share.word("follows swaps", "does not follow swaps", MOST), told)
 
 
-def gain(scores: Metrics, plain: Metrics) -> Found:
+def gain(scores: pd.DataFrame, plain: pd.DataFrame) -> Found:
     """What attention adds to BLEU."""
-    ours, theirs = Estimate.of(scores, "bleu"), Estimate.of(plain, "bleu")
-    told = f"BLEU is {ours} with attention and {theirs} without; the difference is {ours - theirs} (± s.e.)."
-    return Found((ours - theirs).word("better", "worse"), told)
+    ours, theirs = scores["bleu"], plain["bleu"]
+    gained = Estimate.difference(ours, theirs)
+    told = (
+        f"BLEU is {Estimate.over(ours)} with attention and {Estimate.over(theirs)} without; the difference "
+        f"is {gained} {gained.how}."
+    )
+    return Found(gained.word("better", "worse"), told)
 
 
 def gain_of_long(lengths: pd.DataFrame, plain: pd.DataFrame) -> Found:
     """What attention adds to BLEU in the longest quarter of the sentences, against the shortest one."""
     ours, theirs = (table.pivot(index="seed", columns="quarter", values="bleu") for table in (lengths, plain))
-    short, long = (
-        Estimate.over(ours[quarter]) - Estimate.over(theirs[quarter])
-        for quarter in (ours.columns.min(), ours.columns.max())
-    )
-    steeper = _slopes(ours) - _slopes(theirs)
+    first, last = ours.columns.min(), ours.columns.max()
+    short, long = (Estimate.difference(ours[quarter], theirs[quarter]) for quarter in (first, last))
+    steeper = Estimate.difference(ours[last] - ours[first], theirs[last] - theirs[first])
     told = (
         f"Attention adds {long} BLEU in the longest quarter of the sentences and {short} in the shortest, a "
-        f"difference of {steeper} (± s.e.)."
+        f"difference of {steeper} {steeper.how}."
     )
     if not _apart(lengths):
-        return Found(NOT_SCORED, f"{told} Both quarters have sentences of the same length.")
-    words = (f"{how} on long sentences" for how in ("more", "less"))
-    return Found(steeper.word(*words), told)
+        return Found(NOT_SCORED, f"{told} Sentences of both quarters share a length.")
+    return Found(steeper.word("more on long sentences", "less on long sentences"), told)
 
 
 def _apart(lengths: pd.DataFrame) -> bool:
@@ -166,39 +126,44 @@ def _apart(lengths: pd.DataFrame) -> bool:
     return bool(quarters["shortest"].iloc[-1] > quarters["longest"].iloc[0])
 
 
-def _slopes(bleu: pd.DataFrame) -> Estimate:
-    """BLEU in the longest quarter above that in the shortest, of each seed."""
-    return Estimate.over(bleu[bleu.columns.max()] - bleu[bleu.columns.min()])
+def speed(forced: Record, free: Record) -> Found:
+    """Steps to the level with forcing 1 against 0.
 
-
-def speed(forced: Metrics, free: Metrics, first: int) -> Found:
-    """Steps to the level with forcing 1 against 0; never to reach it is slower than any number.
-
-    Where both are there at the first validation, after `first` steps, nothing is known.
+    A seed that never reaches it counts with the steps of its whole training, fewer than it would have
+    needed. That understates by how much its run is behind, and nothing is known where both have such seeds;
+    nor where all are there at the first validation.
     """
-    steps = [scores["steps_to_level"] for scores in (forced, free)]
-    known = [Estimate.of(scores, "steps_to_level") for scores in (forced, free) if _is_reached(scores)]
-    words = [each.text(0) for each in known] if len(known) == 2 else map(cell, steps)
-    told = "Steps to the level: {} with forcing 1 and {} with forcing 0.".format(*words)
-    if steps == [first, first]:
-        return Found(NOT_SCORED, f"{told} That is the first validation, before which nothing is known.")
-    if not known:
-        return Found(NOT_SCORED, told)
-    if len(known) == 1:
-        return Found("faster" if _is_reached(forced) else "slower", told)
-    return Found((known[0] - known[1]).word("slower", "faster"), told)
-
-
-def _is_reached(scores: Metrics) -> bool:
-    return not isinstance(scores["steps_to_level"], str)
-
-
-def always(forced: Metrics, half: Metrics) -> Found:
-    """BLEU of own decoding with forcing 1, against that with forcing 0.5."""
-    difference = Estimate.of(forced, "bleu") - Estimate.of(half, "bleu")
-    losses = [Estimate.of(scores, "test_loss").text(3) for scores in (forced, half)]
+    (ours, ours_late), (theirs, theirs_late) = map(_steps, (forced, free))
     told = (
-        f"BLEU is {Estimate.of(forced, 'bleu')} with forcing 1 and {Estimate.of(half, 'bleu')} with 0.5, a "
-        f"difference of {difference} (± s.e.); the test losses are {losses[0]} and {losses[1]} nats per word."
+        f"Steps to the level: {_steps_told(ours, ours_late)} with forcing 1 and "
+        f"{_steps_told(theirs, theirs_late)} with forcing 0."
+    )
+    if ours_late and theirs_late:
+        return Found(NOT_SCORED, told)
+    first = int(forced.history["step"].min())
+    if (ours == first).all() and (theirs == first).all():
+        return Found(NOT_SCORED, f"{told} That is the first validation, before which nothing is known.")
+    return Found(Estimate.difference(ours, theirs).word("slower", "faster"), told)
+
+
+def _steps(record: Record) -> tuple[pd.Series[float], int]:
+    """Steps to the level of each seed, and how many seeds never reach it."""
+    steps = pd.to_numeric(record.scores["steps_to_level"], errors="coerce")
+    return steps.fillna(record.history["step"].max()), int(steps.isna().sum())
+
+
+def _steps_told(steps: pd.Series[float], late: int) -> str:
+    told = Estimate.over(steps).text(0)
+    return f"{told} or more ({late} of {len(steps)} seeds never reach it)" if late else told
+
+
+def always(forced: pd.DataFrame, half: pd.DataFrame) -> Found:
+    """BLEU of own decoding with forcing 1, against that with forcing 0.5."""
+    difference = Estimate.difference(forced["bleu"], half["bleu"])
+    bleu = [Estimate.over(scores["bleu"]) for scores in (forced, half)]
+    losses = [Estimate.over(scores["test_loss"]).text(3) for scores in (forced, half)]
+    told = (
+        f"BLEU is {bleu[0]} with forcing 1 and {bleu[1]} with 0.5, a difference of {difference} "
+        f"{difference.how}; the test losses are {losses[0]} and {losses[1]} nats per word."
     )
     return Found(difference.word("better", "worse"), told)

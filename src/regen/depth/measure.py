@@ -58,8 +58,11 @@ def layer_table(gradients: pd.DataFrame) -> pd.DataFrame:
 
 
 def geometric_mean(values: pd.Series[float]) -> float:
-    """Geometric mean, without what is not there."""
-    return statistics.geometric_mean(values.dropna()) if values.count() else math.nan
+    """Geometric mean, without what is not there: NaN of nothing, 0 where a value is 0."""
+    known = values.dropna()
+    if known.empty:
+        return math.nan
+    return statistics.geometric_mean(known) if (known > 0).all() else 0.0
 
 
 def stack_table(gradients: pd.DataFrame, losses: pd.DataFrame, settings: Depth) -> pd.DataFrame:

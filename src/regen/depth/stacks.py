@@ -134,7 +134,7 @@ def normal_linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 def copying_loss(logits: Tensor, words: Tensor) -> Tensor:
-    """Mean cross entropy of giving back the word at each place, in nats per word."""
+    """Mean cross entropy of giving back `words` (B, T) from `logits` (B, T, words), in nats per word."""
     return F.cross_entropy(logits.flatten(0, 1), words.flatten())
 
 

@@ -15,7 +15,7 @@ from regen.errors import InputError, suggest
 from regen.report.columns import Better, Column
 
 UNDECIDED = "undecided"
-"""In place of a word on a difference that is within two standard errors of none; and the verdict then."""
+"""In place of a word that not all of an interval of two standard errors bears out; and the verdict then."""
 NOT_SCORED = "not scored"
 """In place of what was not measured, such as scores of images: it gets no verdict."""
 COLUMNS = (*map(Column, ("claim", "what", "report", "ours")), Column("tolerance", "±"), Column("verdict"))
@@ -64,6 +64,8 @@ class Claim:
     """The report's; where ours are others, the verdict says so."""
     same: list[str] = field(default_factory=list)
     """Words of ours that mean what `expected` says in the report's."""
+    judged: str = ""
+    """How the word that is ours is found, where the ledger should say it."""
     question: str = ""
     """Number of the report's question, where it is known."""
 
@@ -74,6 +76,8 @@ class Claim:
             raise ValueError("at_most: allowed where 'expected' is a number")
         if self.same and not isinstance(self.expected, str):
             raise ValueError("same: allowed where 'expected' is words")
+        if self.judged and not isinstance(self.expected, str):
+            raise ValueError("judged: allowed where 'expected' is words")
 
     @property
     def names(self) -> list[str]:

@@ -152,7 +152,7 @@ def _compared(claim: Claim, ours: Estimate) -> Judged:
 
 def _worded(claim: Claim, ours: Any) -> Judged:
     if ours == UNDECIDED:
-        return Judged(claim, claim.expected, ours, UNDECIDED, "The difference is within two standard errors.")
+        return Judged(claim, claim.expected, ours, UNDECIDED, "Two standard errors either way do not tell.")
     if ours in claim.same:
         return Judged(claim, claim.expected, ours, AGREES, f"Ours is '{ours}', which the report calls so.")
     same = ours == claim.expected

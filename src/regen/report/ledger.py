@@ -22,7 +22,8 @@ def rule(claim: Claim) -> str:
         return "in this order"
     if isinstance(claim.expected, str):
         same = "".join(f" or '{words}'" for words in claim.same)
-        return f"the same wording{same}"
+        how = f" ({claim.judged})" if claim.judged else ""
+        return f"the same wording{same}{how}"
     if claim.at_most:
         return f"at most {claim.expected:g}"
     within = f"within {claim.tolerance:g}" if claim.tolerance else "exactly this number"
