@@ -42,7 +42,7 @@ def gpu_day(
     elif out is not None:
         folder, settings = _folder("--out", out), read_profile(profile)
         _check_minutes(minutes, settings)
-        select_device(settings.params.device, settings.params.precision)
+        _check_device(settings)
         raise typer.Exit(Slice(Record(folder), settings, minutes, began=BEGAN, anyway=anyway).run())
 
 
@@ -51,6 +51,16 @@ def _folder(option: str, path: Path) -> Path:
     if next(part for part in (path, *path.absolute().parents) if part.exists()).is_dir():
         return path.absolute()
     raise InputError(f"{option}: {path}: is or lies in a file; allowed: a folder")
+
+
+def _check_device(profile: Profile) -> None:
+    """Refuse a device that is not there, and to take a CPU for a GPU unless that is asked for."""
+    params = profile.params
+    device = select_device(params.device, params.precision)
+    if device.type == "cpu" and params.device == "auto":
+        raise InputError(
+            f"{profile.params_path}: device: 'auto': finds no GPU; allowed: cpu, to do without one"
+        )
 
 
 def _check_minutes(minutes: float, profile: Profile) -> None:

@@ -30,8 +30,16 @@ from regen.training.device import set_precision
 
 Found = dict[str, Any]
 
-SAME = 1e-6
-"""Relative difference in float64, at most, between recorded and plain steps."""
+SAME = 1e-4
+"""Relative difference in float64, at most, between recorded and plain steps.
+
+Other sums, by other kernels, may send a weight to another point of the grid (`regen.training.grid`), about
+one in a hundred million weights and steps; that is 1e-7 after ten steps. A wrong recording is 1e-2 off.
+"""
+LIKE_SEEDS = 1.5
+"""Distance of two precisions, at most, in units of that of two seeds: both are estimates from few seeds."""
+PATIENCE = 240
+"""Seconds for the tests."""
 WINDOW = 10
 """Steps whose mean is a point of a loss curve."""
 
@@ -58,17 +66,24 @@ def run_tests(folder: Path) -> Found:
         report = Path(place) / "report.xml"
         options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-c", "pyproject.toml", "--rootdir", "."]
         command = [sys.executable, "-m", "pytest", *options, "-m", "cuda", f"--junitxml={report}", *files]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        print(done.stdout, flush=True)
+        with (Path(place) / "told").open("w+") as told:
+            try:
+                subprocess.run(command, cwd=ROOT, stdout=told, stderr=subprocess.STDOUT, timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                return {"passed": False, "gates": True, "what": f"no end after {PATIENCE} s"}
+            finally:
+                told.seek(0)
+                lines = told.read().strip().splitlines()
+                print(*lines, sep="\n", flush=True)
         if not report.exists():
-            reason = (done.stdout.strip().splitlines() or ["no tests were run"])[-1]
-            return {"passed": False, "gates": True, "what": reason}
+            return {"passed": False, "gates": True, "what": (lines or ["no tests were run"])[-1]}
         suite = ET.parse(report).getroot()[0]
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
     wrong = [
         f"{case.attrib['classname']}.{case.attrib['name']}" for case in suite.iter("testcase") if _fails(case)
     ]
-    passed = not (counts["failures"] or counts["errors"])
+    is_done = counts["tests"] > counts["skipped"] or not torch.cuda.is_available()
+    passed = is_done and not (counts["failures"] or counts["errors"])
     return {"passed": passed, "gates": True, **counts, "failed": wrong}
 
 
@@ -134,7 +149,7 @@ def near_float32(curve: Callable[[str, int], Tensor], precision: str, seeds: int
     names = ("metric", "critic_loss", "penalty", "generator_loss")
     told = {name: (float(d), float(s)) for name, d, s in zip(names, distance, spread, strict=True) if s != 0}
     return {
-        "passed": all(d <= s for d, s in told.values()),
+        "passed": all(d <= LIKE_SEEDS * s for d, s in told.values()),
         "gates": gates,
         "seeds": seeds,
         "distance": {name: metric(d) for name, (d, _) in told.items()},

@@ -67,7 +67,7 @@ class Slice:
             workspace.prepare(self.record.work, self.profile)
             self._look_at_parts()
             self._measure()
-            if self.anyway or not self._unpassed():
+            if self.anyway or not (self._unpassed() or "measure" in self.failed):
                 while not self._is_over() and (step := self._next()):
                     self._do(step)
             self._pack_checkpoints()
@@ -153,8 +153,13 @@ class Slice:
             code = process.run(command, work, workspace.environment(work), log, self._is_over)
             now = left(self.record, self.profile, wanted, self.number)
             if code and len(now) == len(todo):
-                self.failed["measure"] = _tail(log)
-                break
+                if code > 0:
+                    self.failed["measure"] = _tail(log)
+                    break
+                # ended by a signal, as where it breaks down: what it was at is left to the next slice
+                message = f"ended by signal {-code}"
+                self.record.put("errors", next(iter(todo))[1], {"slice": self.number, "message": message})
+                now = left(self.record, self.profile, wanted, self.number)
             errors = self._errors()
             measured += [part[0] for part in todo if part not in now and part[1] not in errors]
         self.failed |= self._errors()

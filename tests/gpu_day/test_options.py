@@ -78,6 +78,22 @@ def test_a_device_that_is_not_there_is_told_before_any_work(command, tmp_path):
     assert not (tmp_path / "day").exists()
 
 
+def test_a_cpu_is_not_taken_for_a_gpu(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("regen.training.device._available", lambda: ["cpu"])
+    path = tiny_day(tmp_path / "profile")
+    settings = tmp_path / "profile" / "params.yaml"
+    settings.write_text(settings.read_text().replace("device: cpu", "device: auto"))
+    code, told = command("--out", "day", "--profile", path)
+    assert code == 2
+    assert told.endswith("params.yaml: device: 'auto': finds no GPU; allowed: cpu, to do without one\n")
+    assert not (tmp_path / "day").exists()
+
+
+def test_a_day_of_a_quarter_of_an_hour_is_of_the_paper_s_runs():
+    profile = read_profile(PAPER.with_name("quarter.yaml"))
+    assert profile.params == read_profile(PAPER).params
+
+
 def test_the_committed_day_is_of_the_paper_s_runs():
     profile = read_profile(PAPER)
     content = yaml.safe_load(PAPER.read_text())

@@ -178,6 +178,19 @@ def test_trainings_wait_for_checks_that_have_failed(whole, profile, tmp_path, mo
     assert ran[0][1:] == ["stages/fetch_data.py", "digits_color"]
 
 
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize(("code", "told"), [(-11, "tests: ended by signal 11"), (1, "measure: no message")])
+def test_trainings_wait_where_checks_break_down(whole, profile, tmp_path, monkeypatch, code, told):
+    """At once, so that they can say nothing: what was being measured is not tried again in this slice."""
+    record = carried(whole, tmp_path / "other", without=(TRAINED, SCORED))
+    record.set("checks", {name: check for name, check in record.read()["checks"].items() if name != "tests"})
+    ran = []
+    monkeypatch.setattr(process, "run", lambda command, *_: ran.append(command) or code)
+    assert Slice(record, profile, 10).run() == 1
+    assert [command[2] for command in ran] == ["benchmarks.gpu_day.measure"]
+    assert f"failed: {told}" in record.read()["progress"][-1]
+
+
 def test_a_step_that_fails_is_told_of_and_what_needs_it_waits(whole, profile, tmp_path, monkeypatch):
     record = carried(whole, tmp_path / "other", without=(TRAINED, SCORED))
 

@@ -84,7 +84,7 @@ def greedy(translator: Translator, source: Tensor, max_length: int) -> Translati
 
 @torch.no_grad()
 def beam_search(translator: Translator, source: Tensor, width: int, max_length: int) -> Translations:
-    """Keep the `width` best beginnings for `source` (B, S) at each step, by their words' mean log-probability.
+    """Keep the `width` best beginnings for `source` (B, S) at each step, by mean log-probability of words.
 
     Those that ended stay among them, until all have or `max_length` is reached. A width of 1 is `greedy`; a
     wider search may lose the greedy translation.
