@@ -5,13 +5,13 @@ from regen.artifacts.datasets import read_dataset
 from regen.corruptions import Pool, measure
 from regen.fidelity.scores import load_scorer
 from regen.params import read_params
-from regen.training.device import set_up
+from regen.training.device import exact, set_up
 
 
 def measure_corruptions(data: str) -> None:
     """Score training images of DATA, corrupted as params.yaml's section `corruptions` says."""
     params = read_params()
-    device = set_up(params.device, params.precision)
+    device = set_up(params.device, exact(params.precision))
     scorer = load_scorer(params.score, data, device)
     train = read_dataset(artifacts.dataset_file(data)).splits["train"]
     count = min(params.corruptions.images, len(scorer.reference.features))

@@ -13,7 +13,7 @@ from regen.errors import InputError
 from regen.fidelity.scores import load_scorer
 from regen.params import Params, read_params
 from regen.params.mistakes import suggest
-from regen.training.device import place, set_up
+from regen.training.device import exact, place, set_up
 
 if TYPE_CHECKING:
     from regen.vae.networks import VAE
@@ -25,7 +25,7 @@ def score_samples(name: str) -> None:
     score = params.score
     if name not in score.runs:
         raise InputError(f"params.yaml: score.runs: no {name!r}; {suggest(name, list(score.runs))}")
-    device = set_up(params.device, params.precision)
+    device = set_up(params.device, exact(params.precision))
     data = score.runs[name]
     scorer = load_scorer(score, data, device)
     if name in params.vae:  # of its first seed, whose figures are shown
