@@ -5,9 +5,10 @@ A check gives numbers and whether it `passed`; trainings wait for those that `ga
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import cache, partial
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from benchmarks import memory
 from benchmarks.gan import Ours
+from benchmarks.gpu_day.process import run
 from benchmarks.gpu_day.profile import ROOT, Profile
 from benchmarks.precision import precisions
 from regen.artifacts import metric
@@ -63,20 +65,17 @@ def run_tests(folder: Path) -> Found:
     """Run the tests below `folder` that want CUDA, with warnings shown rather than as errors."""
     files = sorted(str(path) for path in folder.rglob("test_*.py") if "mark.cuda" in path.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as place:
-        report = Path(place) / "report.xml"
+        report, log = Path(place) / "report.xml", Path(place) / "log"
         options = ["-q", "-p", "no:cacheprovider", "-W", "default", "-c", "pyproject.toml", "--rootdir", "."]
         command = [sys.executable, "-m", "pytest", *options, "-m", "cuda", f"--junitxml={report}", *files]
-        with (Path(place) / "told").open("w+") as told:
-            try:
-                subprocess.run(command, cwd=ROOT, stdout=told, stderr=subprocess.STDOUT, timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                return {"passed": False, "gates": True, "what": f"no end after {PATIENCE} s"}
-            finally:
-                told.seek(0)
-                lines = told.read().strip().splitlines()
-                print(*lines, sep="\n", flush=True)
+        until = time.monotonic() + PATIENCE
+        code = run(command, ROOT, os.environ, log, lambda: time.monotonic() > until)
+        told = log.read_text("utf-8", "replace").strip()
+        print(told, flush=True)
+        if code is None:
+            return {"passed": False, "gates": True, "what": f"no end after {PATIENCE} s"}
         if not report.exists():
-            return {"passed": False, "gates": True, "what": (lines or ["no tests were run"])[-1]}
+            return {"passed": False, "gates": True, "what": (told or "no tests were run").splitlines()[-1]}
         suite = ET.parse(report).getroot()[0]
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
     wrong = [

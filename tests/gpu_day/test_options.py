@@ -68,24 +68,20 @@ def test_a_mistake_in_a_profile_is_told_in_one_line(command, tmp_path, key, valu
     assert not (tmp_path / "day").exists()
 
 
-def test_a_device_that_is_not_there_is_told_before_any_work(command, tmp_path):
-    path = tiny_day(tmp_path / "profile")
-    settings = tmp_path / "profile" / "params.yaml"
-    settings.write_text(settings.read_text().replace("device: cpu", "device: mps"))
-    code, told = command("--out", "day", "--profile", path)
-    assert code == 2
-    assert told.startswith("params.yaml: device: 'mps': not on this machine")
-    assert not (tmp_path / "day").exists()
-
-
-def test_a_cpu_is_not_taken_for_a_gpu(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("mps", "params.yaml: device: 'mps': not on this machine; allowed: auto, cpu\n"),
+        ("auto", "params.yaml: device: 'auto': finds no GPU; allowed: cpu, to do without one\n"),
+    ],
+)
+def test_a_device_that_is_not_there_is_told_before_any_work(command, tmp_path, monkeypatch, device, message):
     monkeypatch.setattr("regen.training.device._available", lambda: ["cpu"])
     path = tiny_day(tmp_path / "profile")
     settings = tmp_path / "profile" / "params.yaml"
-    settings.write_text(settings.read_text().replace("device: cpu", "device: auto"))
+    settings.write_text(settings.read_text().replace("device: cpu", f"device: {device}"))
     code, told = command("--out", "day", "--profile", path)
-    assert code == 2
-    assert told.endswith("params.yaml: device: 'auto': finds no GPU; allowed: cpu, to do without one\n")
+    assert (code, told.removeprefix(f"{tmp_path}/profile/")) == (2, message)
     assert not (tmp_path / "day").exists()
 
 

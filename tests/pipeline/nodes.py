@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,6 @@ class Nodes:
         Path(get_default_ray_temp_dir()).mkdir(exist_ok=True)
         self.base = base
         self.hold = base / "hold"
-        """While it is there, trainings on the nodes wait after a step."""
         self.session = Path(tempfile.mkdtemp(prefix="ray-"))  # sockets: pytest's paths are too long for them
         head = {"num_cpus": 0, "temp_dir": str(self.session)} | self.options("head")
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
@@ -76,6 +76,15 @@ class Nodes:
 
     def add(self, name, **resources):
         self.cluster.add_node(**resources, **self.options(name))
+
+    @contextmanager
+    def holding(self):
+        """Have trainings on the nodes wait after a step."""
+        self.hold.touch()
+        try:
+            yield
+        finally:
+            self.hold.unlink()
 
     def kill_node_of(self, script):
         """Kill by SIGKILL the node that runs a script; return the script's process."""

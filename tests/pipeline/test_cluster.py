@@ -10,7 +10,7 @@ import pytest
 from pipeline.clones import make_clone
 from pipeline.nodes import GIB, TOKEN, Nodes, is_ray, make_training, of_ray, running
 from regen.pipeline.task import Needs, Task
-from waiting import PATIENCE, wait_for
+from waiting import FOREVER, PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -63,13 +63,12 @@ def test_the_real_pipeline_reads_what_it_declares_and_gives_the_same_bytes(nodes
 
 def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_path, long_run):
     toy = make_training(tmp_path, steps=20)
-    nodes.hold.touch()
-    driver = toy.begin("run", "--address", nodes.address)
-    wait_for(toy.kept.exists)
-    process = nodes.kill_node_of("stages/train.py")
-    nodes.hold.unlink()
-    try:
+    with nodes.holding():
+        driver = toy.begin("run", "--address", nodes.address)
+        wait_for(toy.kept.exists)
+        process = nodes.kill_node_of("stages/train.py")
         wait_for(lambda: not process.is_running() or process.status() == "zombie")
+    try:
         out, errors = driver.communicate(timeout=PATIENCE)
     finally:
         nodes.add("node-3", num_cpus=2)
@@ -88,15 +87,14 @@ def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints
     nodes, tmp_path, number, code
 ):
     toy = make_training(tmp_path, steps=20)
-    nodes.hold.touch()
-    driver = toy.begin("run", "--address", nodes.address)
-    wait_for(toy.kept.exists)
-    driver.send_signal(number)
-    _, errors = driver.communicate(timeout=PATIENCE)
-    nodes.hold.unlink()
-    told = "" if number == signal.SIGKILL else f"stopped by {number.name}"
-    assert (driver.returncode, errors.strip()) == (code, told)
-    wait_for(lambda: not running("stages/train.py"))
+    with nodes.holding():
+        driver = toy.begin("run", "--address", nodes.address)
+        wait_for(toy.kept.exists)
+        driver.send_signal(number)
+        _, errors = driver.communicate(timeout=PATIENCE)
+        told = "" if number == signal.SIGKILL else f"stopped by {number.name}"
+        assert (driver.returncode, errors.strip()) == (code, told)
+        wait_for(lambda: not running("stages/train.py"))
     (toy.root / "source.txt").write_text("20\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
     assert "begins after step 0" not in toy.log("train")
@@ -243,7 +241,7 @@ def test_each_task_has_its_own_gpu_and_its_threads(place, tmp_path):
 
 
 def test_there_is_room_for_what_the_nodes_have(place):
-    runs = [place.start(a_task("sleep 600", str(number), cpus=2)) for number in range(3)]
+    runs = [place.start(a_task(f"sleep {FOREVER}", str(number), cpus=2)) for number in range(3)]
     assert not place.has_room(a_task("true"), runs)
     assert place.has_room(a_task("true"), runs[:2])
     assert place.has_room(a_task("true", cpus=99), runs)  # so that it fails at once
@@ -252,7 +250,7 @@ def test_there_is_room_for_what_the_nodes_have(place):
 
 
 def test_what_waits_for_the_only_node_fails_when_that_dies(place, monkeypatch):
-    runs = [place.start(a_task("sleep 600", str(number), cpus=2)) for number in range(4)]
+    runs = [place.start(a_task(f"sleep {FOREVER}", str(number), cpus=2)) for number in range(4)]
     wait_for(lambda: place.wait(runs, 0.5) or [run.began is not None for run in runs].count(True) == 3)
     monkeypatch.setattr("regen.pipeline.cluster.live_nodes", lambda: [{"CPU": 1.0, "memory": 8.0 * GIB}])
     place.wait(runs, 0.5)

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.toy import make_toy
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +17,9 @@ stages:
       params: ["vae.${item}"]
       outs: [weights.txt]
 """
-TRAIN = """
+TRAIN = (
+    f"PATIENCE = {PATIENCE}"
+    + """
 import sys, time
 from pathlib import Path
 
@@ -28,7 +31,7 @@ for seed in alone or ["1", "2", "3"]:
     if Path(f"{seed}.trouble").exists():
         sys.exit(f"seed {seed}: loss is not finite")
     Path(f"begun-{seed}").touch()
-    until = time.monotonic() + 300
+    until = time.monotonic() + PATIENCE
     while alone and Path("meet").exists() and len(list(Path().glob("begun-*"))) < 2:
         if time.monotonic() > until:
             sys.exit("nobody came")
@@ -40,6 +43,7 @@ if not alone:
     for file in files:
         file.unlink()
 """
+)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from regen.pipeline import node
 from regen.pipeline.node import Job, Store, digest_of, environment, states
 from regen.pipeline.parcels import Contents, tracked_files
-from waiting import wait_for
+from waiting import FOREVER, wait_for
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_command_ends_with_its_worker(how):
     code = (
         "import signal, sys, pathlib; from regen.pipeline.node import Job, started\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it\n"
-        "job = Job('sleep 77 & sleep 77', 1, 0, '', {}, (), {}, {}, {})\n"
+        f"job = Job('sleep {FOREVER} & sleep {FOREVER}', 1, 0, '', {{}}, (), {{}}, {{}}, {{}})\n"
         "here = pathlib.Path()\n"
         "with started(job, here, {'PATH': sys.argv[1]}, here / 'log') as process:\n"
         "    print(process.pid, flush=True)\n"

@@ -7,7 +7,7 @@ import sys
 import psutil
 
 from pipeline.clones import REPO, Clone, environment
-from waiting import PATIENCE, wait_for
+from waiting import FOREVER, wait_for
 
 DVC_YAML = """
 stages:
@@ -32,25 +32,28 @@ stages:
         - last-${item}.txt:
             cache: false
 """
-COPY = f"""
+COPY = (
+    f"FOREVER = {FOREVER}"
+    + """
 import sys, time
 from pathlib import Path
 source, target = map(Path, sys.argv[1:])
-trouble = Path(f"{{target}}.trouble")
+trouble = Path(f"{target}.trouble")
 what = trouble.read_text() if trouble.exists() else ""
 if what == "sleep":
-    Path(f"{{target}}.asleep").touch()
-    until = time.monotonic() + {PATIENCE}
+    Path(f"{target}.asleep").touch()
+    until = time.monotonic() + FOREVER
     while trouble.exists() and time.monotonic() < until:
         time.sleep(0.05)
 if what == "half":
     target.write_text("hal")
     print("first line")
-    sys.exit(f"{{target}}: went wrong")
+    sys.exit(f"{target}: went wrong")
 if what != "nothing":
     target.write_text(source.read_text() + target.name)
 print("done")
 """
+)
 
 
 class Toy(Clone):

@@ -63,19 +63,18 @@ def findings(name: str, params: Params, records: Mapping[str, Record]) -> dict[s
     if params.attention[name].attention == "none":
         plain = None
     return {
-        "diagonal": diagonal(own.scores),
-        "swaps": swaps(own.scores),
-        "alignment": gain(own.scores, records[plain].scores) if plain else UNKNOWN,
-        "alignment_of_long": gain_of_long(own.lengths, records[plain].lengths) if plain else UNKNOWN,
+        "diagonal": diagonal(own),
+        "swaps": swaps(own),
+        "alignment": gain(own, records[plain]) if plain else UNKNOWN,
+        "alignment_of_long": gain_of_long(own, records[plain]) if plain else UNKNOWN,
         "forcing_speed": speed(records[forced], records[free]) if forced and free else UNKNOWN,
-        "forcing_always": always(records[forced].scores, records[half].scores)
-        if forced and half
-        else UNKNOWN,
+        "forcing_always": always(records[forced], records[half]) if forced and half else UNKNOWN,
     }
 
 
-def diagonal(scores: pd.DataFrame) -> Found:
+def diagonal(own: Record) -> Found:
     """Near: most of the attention, and more than attention spread evenly has there."""
+    scores = own.scores
     if "diagonal_share" not in scores:
         return Found(NOT_SCORED, "No attention.")
     share, even = Estimate.over(scores["diagonal_share"]), scores["even_diagonal_share"].mean()
@@ -83,8 +82,9 @@ def diagonal(scores: pd.DataFrame) -> Found:
     return Found(share.word("near the diagonal", "not near the diagonal", max(MOST, even)), told)
 
 
-def swaps(scores: pd.DataFrame) -> Found:
+def swaps(own: Record) -> Found:
     """Followed: where words swap, most of the attention is on the aligned word, across the diagonal."""
+    scores = own.scores
     if "aligned_share_swapped" not in scores or not is_numeric_dtype(scores["aligned_share_swapped"]):
         return Found(NOT_SCORED, "Which words swap is not known of these data.")
     share, rest = (Estimate.over(scores[f"aligned_share_{where}"]) for where in ("swapped", "rest"))
@@ -94,9 +94,9 @@ def swaps(scores: pd.DataFrame) -> Found:
     return Found(share.word("follows swaps", "does not follow swaps", MOST), told)
 
 
-def gain(scores: pd.DataFrame, plain: pd.DataFrame) -> Found:
+def gain(own: Record, plain: Record) -> Found:
     """What attention adds to BLEU."""
-    ours, theirs = scores["bleu"], plain["bleu"]
+    ours, theirs = own.scores["bleu"], plain.scores["bleu"]
     gained = Estimate.difference(ours, theirs)
     told = (
         f"BLEU is {Estimate.over(ours)} with attention and {Estimate.over(theirs)} without; the difference "
@@ -105,9 +105,11 @@ def gain(scores: pd.DataFrame, plain: pd.DataFrame) -> Found:
     return Found(gained.word("better", "worse"), told)
 
 
-def gain_of_long(lengths: pd.DataFrame, plain: pd.DataFrame) -> Found:
+def gain_of_long(own: Record, plain: Record) -> Found:
     """What attention adds to BLEU in the longest quarter of the sentences, against the shortest one."""
-    ours, theirs = (table.pivot(index="seed", columns="quarter", values="bleu") for table in (lengths, plain))
+    ours, theirs = (
+        record.lengths.pivot(index="seed", columns="quarter", values="bleu") for record in (own, plain)
+    )
     first, last = ours.columns.min(), ours.columns.max()
     short, long = (Estimate.difference(ours[quarter], theirs[quarter]) for quarter in (first, last))
     steeper = Estimate.difference(ours[last] - ours[first], theirs[last] - theirs[first])
@@ -115,7 +117,7 @@ def gain_of_long(lengths: pd.DataFrame, plain: pd.DataFrame) -> Found:
         f"Attention adds {long} BLEU in the longest quarter of the sentences and {short} in the shortest, a "
         f"difference of {steeper} {steeper.how}."
     )
-    if not _apart(lengths):
+    if not _apart(own.lengths):
         return Found(NOT_SCORED, f"{told} Sentences of both quarters share a length.")
     return Found(steeper.word("more on long sentences", "less on long sentences"), told)
 
@@ -157,11 +159,11 @@ def _steps_told(steps: pd.Series[float], late: int) -> str:
     return f"{told} or more ({late} of {len(steps)} seeds never reach it)" if late else told
 
 
-def always(forced: pd.DataFrame, half: pd.DataFrame) -> Found:
+def always(forced: Record, half: Record) -> Found:
     """BLEU of own decoding with forcing 1, against that with forcing 0.5."""
-    difference = Estimate.difference(forced["bleu"], half["bleu"])
-    bleu = [Estimate.over(scores["bleu"]) for scores in (forced, half)]
-    losses = [Estimate.over(scores["test_loss"]).text(3) for scores in (forced, half)]
+    difference = Estimate.difference(forced.scores["bleu"], half.scores["bleu"])
+    bleu = [Estimate.over(record.scores["bleu"]) for record in (forced, half)]
+    losses = [Estimate.over(record.scores["test_loss"]).text(3) for record in (forced, half)]
     told = (
         f"BLEU is {bleu[0]} with forcing 1 and {bleu[1]} with 0.5, a difference of {difference} "
         f"{difference.how}; the test losses are {losses[0]} and {losses[1]} nats per word."
