@@ -103,6 +103,20 @@ def test_what_is_being_written_is_no_checkpoint(tmp_path):
     assert list(states(tmp_path)) == ["run/state.pt"]
 
 
+def test_checkpoints_may_vanish_while_they_are_looked_for(tmp_path):
+    folder = tmp_path / "run"
+    command = (
+        f"until [ -e {tmp_path}/enough ]; do mkdir {folder}; echo > {folder}/state.pt; rm -r {folder}; done"
+    )
+    trainings = subprocess.Popen(command, shell=True)
+    try:
+        for _ in range(3000):
+            assert set(states(tmp_path)) <= {"run/state.pt"}
+    finally:
+        (tmp_path / "enough").touch()
+        assert trainings.wait() == 0
+
+
 @pytest.mark.usefixtures("repository")
 def test_downloads_are_the_nodes(contents, tmp_path):
     events_of(a_job(contents, "echo archive > $REGEN_CACHE/downloads/file"), tmp_path / "cache")
@@ -133,7 +147,7 @@ def test_threads_devices_and_secrets(contents, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize("how", ["asked", "killed"])
+@pytest.mark.parametrize("how", ["asked", "killed", "killed after its children"])
 def test_a_command_ends_with_its_worker(how):
     code = (
         "import signal, sys, pathlib; from regen.pipeline.node import Job, started\n"
@@ -147,6 +161,10 @@ def test_a_command_ends_with_its_worker(how):
     worker = psutil.Popen([sys.executable, "-c", code, os.environ["PATH"]], stdout=-1, text=True)
     group = int(worker.stdout.readline())
     members = [psutil.Process(group), *psutil.Process(group).children(recursive=True)]
-    worker.kill() if how == "killed" else worker.send_signal(2)
+    if how == "killed after its children":  # as Ray does
+        worker.suspend()
+        for child in worker.children():
+            child.kill()
+    worker.send_signal(2) if how == "asked" else worker.kill()
     worker.communicate()
     wait_for(lambda: not any(one.is_running() and one.status() != "zombie" for one in members))

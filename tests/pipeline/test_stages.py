@@ -125,6 +125,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
                 artifacts.translations_file(run),
                 artifacts.translations_table_file(run),
                 artifacts.lengths_file(run),
+                artifacts.seeds_file(run),
                 artifacts.scores_file(run, "translation"),
             },
             f"draw_attention@{run}": {artifacts.figures_dir(run)},

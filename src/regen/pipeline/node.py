@@ -127,7 +127,8 @@ def files_of(path: Path) -> dict[str, Path]:
     """Files of a file or folder, by their paths relative to it; none where it is not there."""
     if path.is_file():
         return {".": path}
-    files = (file for file in sorted(path.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
+    below = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]  # some may vanish
+    files = (file for file in sorted(below) if file.is_file() and "__pycache__" not in file.parts)
     return {file.relative_to(path).as_posix(): file for file in files}
 
 
@@ -198,16 +199,27 @@ def started(job: Job, root: Path, env: dict[str, str], log: Path) -> Iterator[su
             job.command, shell=True, cwd=root, env=env, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    guard = subprocess.Popen(  # reads until we are gone, killed or not
-        ["/bin/sh", "-c", f"read line; kill -9 -{process.pid}"],
-        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    guard = guard_of(process.pid)
     try:
         yield process
     finally:
         end(process)
-        guard.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(guard.pid, signal.SIGKILL)
         guard.communicate()
+
+
+def guard_of(group: int) -> subprocess.Popen[bytes]:
+    """Have a process group killed as soon as this process is gone, killed or not.
+
+    What waits for that is a grandchild: a worker of Ray that ends kills its children, before they can act.
+    """
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", f"exec 3<&0; (read line <&3; kill -9 -{group}) &"],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    guard.wait()
+    return guard
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
