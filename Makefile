@@ -66,8 +66,8 @@ diff: setup  ## what changed since BASE (default: main): verdicts, params, metri
 noise: setup  ## train the quick profile with 5 other seeds each: by how much a seed changes each metric
 	python -m benchmarks.noise
 
-record: setup  ## keep the results of the last run under results/$(NAME)
-	python stages/record_results.py "$$NAME"
+record: setup  ## keep the results of the last run under results/$(NAME); of PARTS="l100 depth" alone, where given
+	python stages/record_results.py "$$NAME" $$PARTS
 
 schema: setup  ## export the schema of params.yaml for editors
 	python -m regen.params

@@ -1,17 +1,27 @@
-"""Keep the results of the last run under results/NAME: python stages/record_results.py NAME.
+"""Keep the results of the last run under results/NAME: python stages/record_results.py NAME [PART ...].
 
-Not a stage of the pipeline: a run worth keeping is recorded by hand (`make record NAME=...`).
+Not a stage of the pipeline: a run worth keeping is recorded by hand (`make record NAME=...`). With parts,
+which are runs of params.yaml or families such as `depth`, these alone are kept, and need alone have been run.
 """
 
 import json
 import re
 import shutil
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
 
 from regen import artifacts, stage
+from regen.chapters import WITHOUT_RUNS, read_chapters
+from regen.chapters.writing import read_claims, write
 from regen.errors import InputError
-from regen.params import read_params
+from regen.params import FAMILIES, Params, read_params
+from regen.report.chapter import all_facts
+from regen.report.claims import Claims
 from regen.report.page import page
 from regen.report.results import Results
 from regen.training.device import select_device
@@ -22,31 +32,58 @@ TAKEN = {
     "gpu": "`python -m benchmarks.gpu_day` keeps its table",
 }
 """Names of folders of results/ that are no recorded runs."""
+NOT_KEPT = ("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore")
 
 
-def record_results(name: str) -> None:
-    """Copy params, lock file, metrics, tables and figures to results/NAME, with versions and machine."""
+def record_results(
+    name: str,
+    parts: Annotated[list[str] | None, typer.Argument(help="runs and families to keep; default: all")] = None,
+) -> None:
+    """Copy params, metrics, verdicts, tables and figures to results/NAME, with versions and machine."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise InputError(f"NAME: {name!r}: should be of lower-case letters, digits, _ and -")
-    if not artifacts.REPORT_METRICS.exists():
-        raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
     if name in TAKEN:
         raise InputError(f"NAME: {name!r}: is where {TAKEN[name]}")
-    params, results = read_params(), Results.of(artifacts.REPORTS)
-    entries, figures = results.claims, results.figures()
+    params, folder = read_params(), Path("results") / name
     device = select_device(params.device, params.precision)
     made_with = {"date": date.today().isoformat(), **environment(device)}
-    folder = Path("results") / name
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(
-        artifacts.REPORTS,
-        folder,
-        ignore=shutil.ignore_patterns("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore"),
-    )
-    for file in ("params.yaml", "dvc.lock"):
-        shutil.copy(file, folder)
-    artifacts.write_text(folder / "README.md", page(entries, params.copies, figures, name))
-    artifacts.write_text(folder / "environment.json", json.dumps(made_with, indent=2) + "\n")
+    with TemporaryDirectory() as scratch:
+        made = Path(scratch, name)
+        keep_some(made, params, parts) if parts else keep_all(made, params)
+        shutil.copy("params.yaml", made)
+        artifacts.write_text(made / "environment.json", json.dumps(made_with, indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder)
+
+
+def keep_all(folder: Path, params: Params) -> None:
+    """Put all results into `folder`, with the lock file; InputError where there are none."""
+    if not artifacts.REPORT_METRICS.exists():
+        raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
+    results = Results.of(artifacts.REPORTS)
+    shutil.copytree(artifacts.REPORTS, folder, ignore=shutil.ignore_patterns(*NOT_KEPT))
+    shutil.copy("dvc.lock", folder)
+    text = page(results.claims, params.copies, results.figures(), folder.name)
+    artifacts.write_text(folder / artifacts.REPORT_PAGE.name, text)
+
+
+def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
+    """Put the results of `parts` into `folder`, judged anew; InputError names what is not there."""
+    without_runs = set(parts) & set(WITHOUT_RUNS)
+    chosen = params.only([part for part in parts if part not in without_runs])
+    claims = read_claims(params)
+    chapters = read_chapters(chosen, claims, without_runs)
+    known = all_facts(chapters).keys()
+    judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
+    drawn = {family for family in FAMILIES if getattr(chosen, family)}  # a figure of all runs of a family
+    classifiers = {f"classifier-{data}" for data in chosen.classifier}
+    for kind, names in (("runs", {*parts, *classifiers}), ("figures", {*parts, *drawn})):
+        for file in filter(Path.is_file, (artifacts.REPORTS / kind).rglob("*")):
+            path = file.relative_to(artifacts.REPORTS)
+            if names & {*path.parent.parts}:
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, folder / path)
+    write(folder, chosen, judgeable, chapters, folder.name)
 
 
 if __name__ == "__main__":

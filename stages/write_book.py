@@ -11,11 +11,13 @@ from regen import artifacts, stage
 from regen.data.catalog import CORPORA, DATASETS, CorpusEntry, DatasetEntry
 from regen.params.yaml_files import read_yaml
 from regen.report.book import Book
+from regen.report.records import read_records
 from regen.report.results import Results
 from regen.report.revision import git
 from regen.training.environment import environment
 
 PROFILES = Path("profiles")
+RECORDS = Path("results")
 SOURCES = ("dvc.yaml", "params.yaml", "src", "stages")
 """What results come from."""
 DIGITS = 12
@@ -26,7 +28,7 @@ SECTIONS = ("attention", "classifier", "depth", "dirac", "flow", "gan", "realnvp
 
 def write_book() -> None:
     """Write reports/index.html, a page for each report, and reports/runs.html."""
-    Book(Results.of(artifacts.REPORTS), artifacts.REPORTS, made()).write()
+    Book(Results.of(artifacts.REPORTS), artifacts.REPORTS, made(), records=read_records(RECORDS)).write()
 
 
 def made() -> dict[str, str]:

@@ -10,6 +10,7 @@ from book.demo import write_demo
 from regen.errors import InputError
 from regen.pipeline.browser import FLAGS, find_browser, sandbox_flags
 from regen.report.book import Book
+from regen.report.records import read_records
 from regen.report.results import Results
 
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -23,12 +24,13 @@ def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def write_real(folder: Path) -> Path:
-    """Write the book of the results in git."""
+    """Write the book of the results in git, the recorded runs beside them."""
     for name in ("tables", "figures", "claims.json"):
         copy = shutil.copytree if (REPORTS / name).is_dir() else shutil.copy
         copy(REPORTS / name, folder / name)
     results = Results(folder, REPORTS.parent / "params.yaml")
-    Book(results, folder, {"settings": "the quick profile"}).write()
+    records = read_records(REPORTS.parent / "results")
+    Book(results, folder, {"settings": "the quick profile"}, records=records).write()
     return folder
 
 

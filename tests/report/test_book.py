@@ -15,6 +15,7 @@ from regen.errors import InputError
 from regen.params.yaml_files import read_yaml
 from regen.report.book import TITLES, Book
 from regen.report.parts import math
+from regen.report.records import read_records
 from regen.report.results import Results
 from regen.report.rows import chosen
 from regen.report.state import CHAPTERS, state
@@ -26,9 +27,9 @@ RECORDED = REPO / "results" / "paper-cpu"
 @pytest.fixture(scope="module")
 def pages():
     """All pages of the results in git."""
-    book = Book(
-        Results.of(REPO / "reports"), REPO / "reports", {"settings": "as they are", "machine": "a fast one"}
-    )
+    made = {"settings": "as they are", "machine": "a fast one"}
+    records = read_records(REPO / "results")
+    book = Book(Results.of(REPO / "reports"), REPO / "reports", made, records=records)
     return {name: book.page(name) for name in TITLES}
 
 
@@ -168,7 +169,6 @@ def test_another_run_stands_beside_ours(copied):
 
 
 def test_a_run_that_was_recorded_earlier_stands_beside_ours():
-    """Of its tables there are CSV files alone."""
     book = Book(Results.of(REPO / "reports"), REPO / "reports", other=Results.of(RECORDED), label="paper")
     for name in TITLES:
         assert notes(book.page(name)) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self, TypeVar
@@ -203,6 +203,19 @@ class Params(Section):
             raise InputError(f"params.yaml: no run {name!r}; {suggest(name, list(runs))}")
         return runs[name].seeds or [self.seed]
 
+    def only(self, names: Collection[str]) -> Self:
+        """These settings with the runs of `names` alone; sections without any of them are empty.
+
+        Raises:
+            InputError: there is no run of such a name; the message lists all runs.
+        """
+        for name in names:
+            self.seeds_of(name)
+        chosen = {family: _among(getattr(self, family), names) for family in FAMILIES}
+        score = self.score.model_copy(update={"runs": _among(self.score.runs, names)})
+        classifier = _among(self.classifier, set(score.runs.values()))
+        return self.model_copy(update={**chosen, "score": score, "classifier": classifier})
+
     def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
         """Name of a run's data for titles of figures, marked if it is binarized or a copy."""
         label = run.data_label if isinstance(run, VaeRun) else run.data
@@ -231,6 +244,10 @@ class Params(Section):
         """Yield the runs on images with their names."""
         for family in IMAGE_FAMILIES:
             yield from getattr(self, family).items()
+
+
+def _among(section: Mapping[str, Run], names: Collection[str]) -> dict[str, Run]:
+    return {name: run for name, run in section.items() if name in names}
 
 
 def _named(family: str, runs: dict[str, Run], name: str) -> Run:

@@ -6,7 +6,7 @@ damaged says so in its place; the rest of the page appears.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import jinja2
 
 from regen import artifacts
 from regen.report.parts import Parts
+from regen.report.records import Record
 from regen.report.results import Results
 from regen.report.state import CHAPTERS
 
@@ -35,6 +36,8 @@ class Book:
     other: Results | None = None
     label: str = ""
     """Name of the other run."""
+    records: Sequence[Record] = ()
+    """Recorded runs, which tell what the results cannot."""
 
     @cached_property
     def environment(self) -> jinja2.Environment:
@@ -48,7 +51,7 @@ class Book:
 
     def page(self, name: str) -> str:
         """HTML of one page."""
-        parts = Parts(self.environment, self.results, self.folder, self.other, self.label)
+        parts = Parts(self.environment, self.results, self.folder, self.other, self.label, self.records)
         pages = [
             {"file": f"{each}.html", "title": title, "current": each == name}
             for each, title in TITLES.items()

@@ -29,6 +29,15 @@ PICTURES = {
     "seq_attention/attention.png": "Attention of a translator over the English words, for each French word",
 }
 """What the page shows of the figures, where they are there."""
+OF_RECORDS = {
+    "gan/overview.png": "The critics' metrics and the Frechet distance over the training of five GANs",
+    "cifar10_w1_3/final.png": "Samples of the GAN cifar10_w1_3 at the end of training",
+    "vu_dcgan/samples.png": "Samples of the GAN vu_dcgan on the way",
+    "vu_imagenette/samples.png": "Samples of the VAE vu_imagenette on the way",
+    "uva_gan/samples.png": "Samples of the GAN uva_gan on the way",
+    "attention/bleu_by_length.png": "BLEU over the length of the source sentence",
+}
+"""What the page of a recorded run shows besides."""
 BOOK = """\
 The book of the five reports, question by question, with all figures, tables and verdicts, is `index.html` in
 this folder: made by `make reproduce`, opened by `make open`, and attached to each run of the CI. Here is its
@@ -57,6 +66,7 @@ def page(
         "other": "no verdict", "total": "claims",
     }  # fmt: skip
     table = rows[list(columns)].rename(columns=columns).to_markdown(index=False)
+    pictures = PICTURES | (OF_RECORDS if recorded else {})
     named = COPIES.format(names=", ".join(sorted(copies))) if copies else ""
     return PAGE.format(
         title=f"Run {recorded}" if recorded else "Results of the last run",
@@ -65,6 +75,6 @@ def page(
         state=table,
         copies=named,
         pictures="\n\n".join(
-            f"![{alt}](figures/{name})" for name, alt in PICTURES.items() if name in figures
+            f"![{alt}](figures/{name})" for name, alt in pictures.items() if name in figures
         ),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -17,9 +18,10 @@ from markupsafe import Markup
 
 from regen.errors import InputError
 from regen.report.cells import ends, spread
+from regen.report.records import Record, beyond, joined
 from regen.report.results import Results
 from regen.report.rows import Column, cells_of, chosen, is_number
-from regen.report.state import VERDICTS, state
+from regen.report.state import VERDICTS, state, verdict_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +67,10 @@ class Parts:
     other: Results | None = None
     label: str = ""
     """Name of the other run."""
+    records: Sequence[Record] = ()
+    """Recorded runs, which tell what this run cannot."""
+    inside: bool = False
+    """Whether pictures become part of the page: the files of a recorded run do not lie beside it."""
     shown: Counter[str] = field(default_factory=Counter)
     """How often this page has shown each table."""
 
@@ -82,6 +88,9 @@ class Parts:
             "with_verdict": self.with_verdict,
             "runs": self.runs,
             "figures_of": self.figures_of,
+            "record": self.record,
+            "records": lambda: self.records,
+            "beyond": self.beyond,
         }
 
     def render(self, part: str, **context: Any) -> Markup:
@@ -123,7 +132,8 @@ class Parts:
 
     def _picture(self, results: Results, file: str) -> dict[str, Any]:
         path, width, height = results.figure(file)
-        return {"src": self._link(path), "width": width, "height": height}
+        src = embedded(path) if self.inside else self._link(path)
+        return {"src": src, "width": width, "height": height}
 
     @_or_why_not()
     def table(
@@ -150,7 +160,7 @@ class Parts:
         return self.render(
             "table",
             name=self._anchor(name),
-            csv=self._link(csv),
+            csv=None if self.inside else self._link(csv),
             caption=Markup(caption),
             headings=headings,
             rows=cells_of(found, rows, shown),
@@ -198,22 +208,40 @@ class Parts:
             claim=_for_readers(name, found[name]),
             other=other and _for_readers(name, other),
             other_label=self.label,
+            recorded=[
+                {"label": label, **_for_readers(name, claim)} for label, claim in self.beyond().get(name, [])
+            ],
         )
 
-    @_or_why_not()
-    def state(self, what: str) -> Markup:  # noqa: ARG002 (the name of what is missing)
-        """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict."""
-        return self.render("state", counts=state(self.results.claims))
+    def beyond(self) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+        """By claim, what recorded runs say of it and this run does not; nothing where ours cannot be read."""
+        return beyond(self.records, _if_there(lambda: self.results.claims, NOTHING))
 
-    def totals(self) -> Mapping[str, int]:
+    def record(self, name: str) -> Parts | None:
+        """Figures, tables and cells of the recorded run of that name, if there is one."""
+        found = [each.results for each in self.records if each.name == name]
+        return replace(self, results=found[0], other=None, records=(), inside=True) if found else None
+
+    @_or_why_not()
+    def state(self, what: str, recorded: bool = False) -> Markup:  # noqa: ARG002 (the name of what is missing)
+        """All claims at a glance: how many of each report agree, differ, are undecided or have no verdict.
+
+        With `recorded`, those without one have that of a recorded run.
+        """
+        return self.render("state", counts=state(self._claims(recorded)))
+
+    def totals(self, recorded: bool = False) -> Mapping[str, int]:
         """How many claims agree, differ, are undecided, have no verdict, and are there in all."""
-        rows = _if_there(lambda: state(self.results.claims), [])
+        rows = _if_there(lambda: state(self._claims(recorded)), [])
         return {key: sum(row[key] for row in rows) for key in (*VERDICTS, "other", "total")} if rows else {}
+
+    def _claims(self, recorded: bool) -> Mapping[str, Mapping[str, Any]]:
+        return joined(self.records if recorded else (), self.results.claims)
 
     def with_verdict(self, verdict: str) -> list[Mapping[str, Any]]:
         """Claims with that verdict, in their order, each with its `id`; none where they cannot be read."""
         claims = _if_there(lambda: self.results.claims, NOTHING).items()
-        return [{"id": name, **claim} for name, claim in claims if claim["verdict"].startswith(verdict)]
+        return [{"id": name, **claim} for name, claim in claims if verdict_of(claim) == verdict]
 
     # ---- settings and runs -----------------------------------------------------------------------------
 
@@ -244,6 +272,12 @@ def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
     texts = {key: spread(value, None, digits) or None for key, value in figures.items()}
     unknown = dict.fromkeys(("question", "rule", "why", "verdict", "what", "source"))
     return {"id": name, **unknown, **claim, **texts}
+
+
+def embedded(picture: Path) -> str:
+    """A picture as an address that holds it."""
+    kind = picture.suffix.removeprefix(".")
+    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def math(latex: str, display: bool = False) -> Markup:

@@ -13,8 +13,6 @@ from PIL import Image
 
 from regen import artifacts
 from regen.errors import InputError
-from regen.report.cells import texts
-from regen.report.columns import Column
 
 Row = dict[str, Any]
 """`cells`, texts in the order of the columns; `values`, by the columns' keys."""
@@ -40,13 +38,8 @@ class Results:
         return cls(folder, inside if inside.exists() else folder.parent / "params.yaml")
 
     def table(self, name: str) -> dict[str, Any]:
-        """`columns`, `rows` and `empty` of a table; InputError where it is absent or damaged.
-
-        Of runs that were recorded before tables were kept for readers, what the CSV file has.
-        """
-        file, csv = (self.folder / "tables" / f"{name}.{kind}" for kind in ("json", "csv"))
-        if not file.exists() and csv.exists():
-            return _bare(csv)
+        """`columns`, `rows` and `empty` of a table; InputError where it is absent or damaged."""
+        file = self.folder / "tables" / f"{name}.json"
         found = _read_json(file)
         if not (isinstance(found, dict) and {"columns", "rows", "empty"} <= found.keys()):
             raise InputError(f"{file}: not a table; run the pipeline again")
@@ -56,9 +49,6 @@ class Results:
     def claims(self) -> dict[str, dict[str, Any]]:
         """Verdicts by claim; InputError where they are absent or damaged."""
         file = self.folder / artifacts.REPORT_CLAIMS.name
-        if not file.exists() and (self.folder / "tables" / "claims.csv").exists():
-            rows = self.table("claims")["rows"]
-            return {row["values"]["claim"]: row["values"] for row in rows}
         found = _read_json(file)
         if not (isinstance(found, dict) and all(isinstance(each, dict) for each in found.values())):
             raise InputError(f"{file}: no verdicts; run the pipeline again")
@@ -93,21 +83,6 @@ class Results:
     def tables(self) -> list[str]:
         """Names of all tables, in order."""
         return sorted(path.stem for path in (self.folder / "tables").glob("*.json"))
-
-
-def _bare(csv: Path) -> dict[str, Any]:
-    """Table of a CSV file alone: its names as titles, numbers with the usual digits."""
-    data = artifacts.read_csv(csv)
-    data = data.astype(object).where(data.notna(), None)
-    shown = [Column(str(name)) for name in data if not str(name).endswith("_deviation")]
-    values = data.to_dict("records")
-    return {
-        "columns": [{"key": each.key, "title": each.title, "better": None} for each in shown],
-        "rows": [
-            {"cells": cells, "values": row} for cells, row in zip(texts(data, shown), values, strict=True)
-        ],
-        "empty": "",
-    }
 
 
 def _read_json(path: Path) -> Any:

@@ -17,13 +17,16 @@ VERDICTS = ("agrees", "differs", "undecided")
 """Those that judge; any other says why there is none."""
 
 
+def verdict_of(claim: Mapping[str, Any]) -> str:
+    """Verdict on a claim, without its marks."""
+    return str(claim["verdict"]).split(" (")[0]
+
+
 def state(claims: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of each report, how many claims have which verdict; `other`: none, for whatever reason."""
     rows = []
     for source, title in CHAPTERS.items():
-        verdicts = [
-            claim["verdict"].split(" (")[0] for claim in claims.values() if claim.get("source") == source
-        ]
+        verdicts = [verdict_of(claim) for claim in claims.values() if claim.get("source") == source]
         judged = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
         rest = {"other": len(verdicts) - sum(judged.values()), "total": len(verdicts)}
         rows.append({"source": source, "title": title, "file": f"{source}.html", **judged, **rest})

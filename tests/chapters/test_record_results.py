@@ -1,0 +1,77 @@
+"""Recording some runs of the last run, on the records of other stages that are made up."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chapters.made_up import write
+from regen import artifacts
+
+REPO = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def record(recorded, monkeypatch, capsys):
+    """Return a function that records, and returns exit code, stderr and the files in the record."""
+    shutil.copy(REPO / "claims.yaml", "claims.yaml")
+    shutil.copytree(REPO / "profiles", "profiles")
+    Path("params.yaml").write_text(yaml.safe_dump(recorded.model_dump(), sort_keys=False))
+    pictures = [artifacts.figures_dir(run) / "samples.png" for run in ("l100", "grey", "attention")]
+    write(dict.fromkeys(pictures, "a picture"))
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["record_results.py", *args])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(str(REPO / "stages" / "record_results.py"), run_name="__main__")
+        kept = Path("results", args[0])
+        files = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
+        return caught.value.code or 0, capsys.readouterr().err, files
+
+    return run
+
+
+def test_some_runs_are_kept_without_the_rest(record):
+    Path("reports/runs/grey/training.json").unlink()  # as if it had not been run
+    shutil.rmtree("reports/runs/depth")
+    code, errors, files = record("night", "l100", "theory")
+    assert (code, errors) == (0, "")
+    assert {"README.md", "claims.json", "metrics.json", "params.yaml", "environment.json"} <= files
+    assert {"runs/l100/training.json", "figures/l100/samples.png", "tables/vae.csv"} <= files
+    assert "runs/theory/summary.json" in files
+    assert not any("grey" in file or "attention" in file or "dirac" in file for file in files)
+    claims = json.loads(Path("results/night/claims.json").read_text())
+    assert {tuple(claim["runs"]) for claim in claims.values()} >= {("l100",), ("theory",)}
+    assert not any("not run" in claim["verdict"] for claim in claims.values())
+    assert list(json.loads(Path("results/night/metrics.json").read_text())) == ["l100", "theory"]
+
+
+def test_a_figure_of_all_runs_of_a_family_is_kept_with_them(record):
+    code, _, files = record("night", "seq_plain", "seq_attention")
+    assert code == 0
+    assert "figures/attention/samples.png" in files
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("night", "l1000"), "params.yaml: no run 'l1000'; did you mean 'l100'?"),
+        (("night", "grey"), "reports/runs/grey/training.json: no metrics ("),
+        (("Night",), "NAME: 'Night': should be of lower-case letters, digits, _ and -"),
+        (("noise",), "NAME: 'noise': is where `make noise` keeps its deviations"),
+        (("night",), "reports/metrics.json: not there; run `make reproduce` first"),
+    ],
+)
+def test_what_cannot_be_recorded_leaves_an_earlier_record_alone(record, args, line):
+    Path("reports/runs/grey/training.json").unlink()
+    earlier = Path("results", args[0], "README.md")
+    write({earlier: "earlier"})
+    code, errors, files = record(*args)
+    assert code == 2
+    assert errors.startswith(line)
+    assert errors.count("\n") == 1
+    assert files == {"README.md"}
