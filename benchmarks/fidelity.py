@@ -19,7 +19,7 @@ from torch_fidelity import calculate_metrics
 from benchmarks import memory
 from benchmarks.timing import HEADING, Timing, compare
 from regen.artifacts.datasets import Images
-from regen.fidelity.classifier import build_classifier, save_classifier
+from regen.fidelity.classifier import ClassifierNet, save_classifier
 from regen.fidelity.extractors import load_extractor
 from regen.fidelity.reference import measure as measure_reference
 from regen.fidelity.scores import Scorer, Scores
@@ -77,7 +77,7 @@ def save_weights(folder: str) -> Path:
     """Save a classifier that nothing was taught: it costs what any other does."""
     torch.manual_seed(1)
     path = Path(folder) / "classifier.safetensors"
-    save_classifier(path, build_classifier(SHAPE, 10, WIDTHS), "cifar10")
+    save_classifier(path, ClassifierNet(SHAPE, 10, WIDTHS), "cifar10")
     return path
 
 

@@ -9,7 +9,7 @@ from torchvision.models import Inception3
 
 from regen.artifacts import classifier_file, reference_file, write_tensors
 from regen.artifacts.datasets import Images
-from regen.fidelity.classifier import build_classifier, save_classifier
+from regen.fidelity.classifier import ClassifierNet, save_classifier
 from regen.fidelity.extractors import inception_input, load_extractor
 from regen.fidelity.reference import measure, write_reference
 from regen.fidelity.scores import Scorer
@@ -41,7 +41,7 @@ def random_classifier(shape=(1, 12, 12), widths=(8, 10), seed=0):
     """Return a network whose features tell images apart, and which gives each class some of them."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        network = build_classifier(shape, 10, list(widths))
+        network = ClassifierNet(shape, 10, list(widths))
         see(network, random_images(200, shape))
         network.head.weight.mul_(100)
         network.head.bias.copy_(-network.head.weight @ network(random_images(200, shape)).features.mean(0))

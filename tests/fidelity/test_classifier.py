@@ -11,8 +11,8 @@ from regen.artifacts.datasets import Images
 from regen.data.digits import embedded_digits
 from regen.errors import InputError
 from regen.fidelity.classifier import (
+    ClassifierNet,
     accuracy,
-    build_classifier,
     disagreement,
     load_classifier,
     predict,
@@ -35,7 +35,7 @@ DIGITS = embedded_digits((1297, 250, 250))
 
 def learner_of(train, valid=None, settings=TRAINING, seed=0):
     torch.manual_seed(seed)
-    network = build_classifier(tuple(train.pixels.shape[1:]), 10, settings.widths)
+    network = ClassifierNet(tuple(train.pixels.shape[1:]), 10, settings.widths, settings.pool)
     return ClassifierLearner(network, settings, train, valid, autocast("float64", CPU))
 
 
@@ -44,10 +44,11 @@ def train(learner, folder, settings=TRAINING):
     return fit_epochs(learner, learner.rows, Checkpoint(folder), save_every=1, **size)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    learner = learner_of(DIGITS["train"], DIGITS["valid"], LEARNING)
-    return learner.network, train(learner, tmp_path_factory.mktemp("checkpoint"), LEARNING)
+@pytest.fixture(scope="module", params=[False, True], ids=["strided", "pooled"])
+def trained(request, tmp_path_factory):
+    settings = LEARNING.model_copy(update={"pool": request.param})
+    learner = learner_of(DIGITS["train"], DIGITS["valid"], settings)
+    return learner.network, train(learner, tmp_path_factory.mktemp("checkpoint"), settings)
 
 
 def test_it_learns_the_digits(trained):
@@ -127,12 +128,22 @@ def test_the_step_size_goes_up_and_down_to_nothing():
     assert rates[-1] < TRAINING.learning_rate / 100
 
 
+def test_smoothed_labels_are_spread_over_all_classes():
+    images, smoothing = labelled(random_images(20)), 0.3
+    learner = learner_of(images, settings=TRAINING.model_copy(update={"label_smoothing": smoothing}))
+    log_p = learner.network(images.pixels).logits.log_softmax(1)
+    right = log_p[torch.arange(20), images.labels]
+    expected = -((1 - smoothing) * right + smoothing * log_p.mean(1)).mean()
+    learner.augment = False
+    assert learner.step(learner.rows)[0].item() == pytest.approx(expected.item(), rel=1e-12)
+
+
 @pytest.mark.parametrize("precision", ["auto", "float64", "float32", "tf32", "bfloat16"])
 def test_every_precision_trains(precision, request):
     request.addfinalizer(lambda: set_precision("float64", CPU))  # for the fixtures of other modules
     set_precision(precision, CPU)
     images = labelled(random_images(64))
-    network = build_classifier((1, 12, 12), 10, [4, 8])
+    network = ClassifierNet((1, 12, 12), 10, [4, 8])
     learner = ClassifierLearner(network, TRAINING, images, None, autocast(precision, CPU))
     terms = learner.step(learner.rows)
     assert terms.dtype == (torch.float64 if precision == "float64" else torch.float32)
@@ -163,8 +174,8 @@ def test_about_half_of_the_augmented_images_are_mirrored_whole():
     assert rising.float().mean() == pytest.approx(0.5, abs=0.05)
 
 
-def test_saved_and_loaded_it_sees_the_same(tmp_path):
-    path, network, images = tmp_path / "c.safetensors", random_classifier(), random_images(9)
+def test_saved_and_loaded_it_sees_the_same(tmp_path, trained):
+    path, network, images = tmp_path / "c.safetensors", trained[0].eval(), DIGITS["test"].pixels[:9]
     save_classifier(path, network, "digits")
     state = torch.get_rng_state()
     loaded = load_classifier(path)

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fidelity.small import TRAINING, labelled
 from gan.small import run_of
 from regen.artifacts.datasets import Images
-from regen.fidelity.classifier import build_classifier
+from regen.fidelity.classifier import ClassifierNet
 from regen.fidelity.training import ClassifierLearner
 from regen.gan.learner import GanLearner
 from regen.gan.networks import build_critic, build_generator
@@ -149,7 +149,7 @@ def classifier(augment, width, precision):
     settings = TRAINING.model_copy(update={"widths": [width, width], "augment": augment})
     for channels in (1, 3):
         train = labelled(images_of(channels, 28, 17))
-        network = place(build_classifier((channels, 28, 28), 10, settings.widths), CPU)
+        network = place(ClassifierNet((channels, 28, 28), 10, settings.widths), CPU)
         learner = ClassifierLearner(network, settings, train, train, autocast(precision, CPU))
         learner.step(learner.rows)
         learner.validate()

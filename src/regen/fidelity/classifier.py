@@ -2,6 +2,7 @@
 
 References:
     Deep Residual Learning for Image Recognition (He, Zhang, Ren and Sun, 2016).
+    94% on CIFAR-10 in 3.29 Seconds on a Single GPU (Jordan, 2024): pooling between two convolutions.
 """
 
 from __future__ import annotations
@@ -46,21 +47,40 @@ class Residual(nn.Module):
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
+class Pooled(nn.Module):
+    """A 3x3 convolution, pooled to half of height and width, and a residual one; both with batch norm."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        convolution, batch_norm = _convolution(inputs, outputs, kernel=3, stride=1)
+        self.shrink = nn.Sequential(convolution, nn.MaxPool2d(2, ceil_mode=True), batch_norm, nn.ReLU())
+        self.body = nn.Sequential(*_convolution(outputs, outputs, kernel=3, stride=1), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, outputs, ceil(H/2), ceil(W/2))."""
+        x = self.shrink(x)
+        return x + self.body(x)
+
+
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> tuple[nn.Module, nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     return convolution, nn.BatchNorm2d(outputs)
 
 
 class ClassifierNet(nn.Module):
-    """Classifier of images of `shape` (C, H, W): convolution, residual blocks, spatial mean, linear layer."""
+    """Classifier of images of `shape` (C, H, W): convolution, residual blocks, spatial mean, linear layer.
 
-    def __init__(self, shape: tuple[int, ...], classes: int, widths: list[int]) -> None:
+    The blocks halve the maps by the stride of their first convolution, or after it, by maximum `pool`ing.
+    """
+
+    def __init__(self, shape: tuple[int, ...], classes: int, widths: list[int], pool: bool = False) -> None:
         super().__init__()
-        self.shape, self.classes, self.widths = shape, classes, widths
+        self.shape, self.classes, self.widths, self.pool = shape, classes, widths, pool
+        block = Pooled if pool else Residual
         self.body = nn.Sequential(
             *_convolution(shape[0], widths[0], kernel=3, stride=1),
             nn.ReLU(),
-            *(Residual(inputs, outputs) for inputs, outputs in pairwise(widths)),
+            *(block(inputs, outputs) for inputs, outputs in pairwise(widths)),
         )
         self.head = nn.Linear(widths[-1], classes)
 
@@ -70,14 +90,10 @@ class ClassifierNet(nn.Module):
         return Encoded(features, self.head(features))
 
 
-def build_classifier(shape: tuple[int, ...], classes: int, widths: list[int]) -> ClassifierNet:
-    """Initialise a network."""
-    return ClassifierNet(shape, classes, widths)
-
-
 def save_classifier(path: Path, network: ClassifierNet, data: str) -> None:
     """Publish the weights, with the architecture as metadata."""
     about = {"data": data, "shape": network.shape, "classes": network.classes, "widths": network.widths}
+    about |= {"pool": True} if network.pool else {}
     write_tensors(path, network.state_dict(), {"classifier": json.dumps(about)})
 
 
@@ -93,7 +109,8 @@ def load_classifier(path: Path) -> ClassifierNet:
     try:
         made = json.loads(about["classifier"])
         with torch.random.fork_rng(devices=[]):
-            network = build_classifier(tuple(made["shape"]), made["classes"], made["widths"])
+            shape = tuple(made["shape"])
+            network = ClassifierNet(shape, made["classes"], made["widths"], made.get("pool", False))
         load_state(network, tensors, path)
     except (KeyError, ValueError, TypeError, RuntimeError, InputError) as error:
         reason = " ".join(str(error).split())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regen.artifacts.datasets import Images
 from regen.errors import InputError
-from regen.fidelity.classifier import ClassifierNet, accuracy, build_classifier, labels_of
+from regen.fidelity.classifier import ClassifierNet, accuracy, labels_of
 from regen.params import Classifier
 from regen.training.device import cast, place, plain
 from regen.training.loop import Stateful
@@ -58,7 +58,7 @@ class ClassifierLearner:
         autocast: torch.autocast,
     ) -> None:
         self.network, self.train, self.valid, self.autocast = network, train, valid, autocast
-        self.augment = settings.augment
+        self.augment, self.label_smoothing = settings.augment, settings.label_smoothing
         rate = settings.learning_rate
         self.rates = {"learning_rate": rate}
         self.optimizer = torch.optim.SGD(
@@ -86,7 +86,7 @@ class ClassifierLearner:
         self.optimizer.zero_grad()
         with self.autocast:
             logits = self.network(pixels).logits
-        loss = F.cross_entropy(cast(logits), labels)
+        loss = F.cross_entropy(cast(logits), labels, label_smoothing=self.label_smoothing)
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
@@ -112,7 +112,7 @@ def train(
     images = on_device(splits["train"], job.device)
     valid = on_device(splits["valid"], job.device) if "valid" in splits else None
     shape = tuple(images.pixels.shape[1:])
-    network = place(build_classifier(shape, classes, settings.widths), job.device)
+    network = place(ClassifierNet(shape, classes, settings.widths, settings.pool), job.device)
     learner = ClassifierLearner(network, settings, images, valid, job.autocast)
     passes = Passes(learner.rows, settings.batch_size)
     return job.fit(learner, passes, job.by_epochs(settings.epochs, passes))

@@ -62,3 +62,10 @@ class Classifier(Section):
         description="maximum step size of SGD with momentum, in a one-cycle schedule"
     )
     augment: bool = Field(description="train on random crops and horizontal flips")
+    pool: bool = Field(
+        default=False,
+        description="halve the image by maximum pooling after a convolution, rather than by its stride",
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of each label that is spread over all classes"
+    )
