@@ -39,7 +39,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Measured:
     """A metric of a run of ours: a number, words, or a curve; with its standard error over seeds."""
 
     value: Any
@@ -47,7 +47,7 @@ class Estimate:
     seeds: int
 
     @classmethod
-    def of(cls, claim: Claim, facts: Facts, run: str) -> Estimate:
+    def of(cls, claim: Claim, facts: Facts, run: str) -> Measured:
         """What `claim` asks for; InputError if there is no such metric."""
         known = facts.metrics
         if claim.metric not in known:
@@ -97,13 +97,13 @@ def judge(
 def _judge(
     claim: Claim, facts: Mapping[str, Facts], better: Mapping[str, Better], marks: Mapping[str, str]
 ) -> Judged:
-    there = {name: Estimate.of(claim, facts[name], name) for name in claim.names if name in facts}
+    there = {name: Measured.of(claim, facts[name], name) for name in claim.names if name in facts}
     if absent := [name for name in claim.names if name not in facts]:
         expected = ", ".join(claim.runs) or claim.expected
         return Judged(claim, expected, None, NOT_RUN, f"params.yaml has no run {', '.join(absent)}.")
     first = claim.better or better.get(claim.metric, "lower")
     judged = _ordered(claim, list(there.values()), first) if claim.runs else _compared(claim, *there.values())
-    if any(estimate.value == NOT_SCORED for estimate in there.values()):
+    if any(measured.value == NOT_SCORED for measured in there.values()):
         judged = replace(judged, verdict=NOT_SCORED, why="What was measured does not tell.")
     if other := _other(claim, facts):
         judged = replace(judged, verdict=other[0], why=other[1])
@@ -141,7 +141,7 @@ def _size_mark(claim: Claim, facts: Mapping[str, Facts]) -> str:
 # ---- one run ---------------------------------------------------------------------------------------------
 
 
-def _compared(claim: Claim, ours: Estimate) -> Judged:
+def _compared(claim: Claim, ours: Measured) -> Judged:
     """Verdict on a figure, a curve or words."""
     if isinstance(claim.expected, list):
         return _curve(claim, claim.expected, ours)
@@ -160,7 +160,7 @@ def _worded(claim: Claim, ours: Any) -> Judged:
     return Judged(claim, claim.expected, ours, AGREES if same else DIFFERS, why)
 
 
-def _figure(claim: Claim, expected: Any, ours: Estimate) -> Judged:
+def _figure(claim: Claim, expected: Any, ours: Measured) -> Judged:
     """Verdict on a number: whether its distance, or ours itself, is within the limit."""
     distance = ours.value if claim.at_most else abs(ours.value - expected)
     limit = expected if claim.at_most else claim.tolerance
@@ -178,7 +178,7 @@ def _figure(claim: Claim, expected: Any, ours: Estimate) -> Judged:
     return Judged(claim, expected, ours.value, verdict, why, ours.error)
 
 
-def _curve(claim: Claim, expected: list[float], ours: Estimate) -> Judged:
+def _curve(claim: Claim, expected: list[float], ours: Measured) -> Judged:
     """Verdict on a curve where it is furthest from the report's; what is not finite is furthest of all."""
     pairs = list(zip(ours.value, expected, strict=False))
     distances = [abs(a - b) if isinstance(metric(a), float | int) else math.inf for a, b in pairs]
@@ -223,7 +223,7 @@ class Pair:
         return f"{ahead} is ahead of {behind} by {_short(abs(self.lead))}{interval}"
 
 
-def _ordered(claim: Claim, ours: Sequence[Estimate], better: Better) -> Judged:
+def _ordered(claim: Claim, ours: Sequence[Measured], better: Better) -> Judged:
     """Verdict on an order: each neighbouring pair has to be in it."""
     theirs, values = ", ".join(claim.runs), [each.value for each in ours]
     if words := [value for value in values if isinstance(value, str)]:
