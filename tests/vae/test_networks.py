@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from regen.artifacts import write_tensors
 from regen.artifacts.datasets import Images
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params import Conv, read_params
-from regen.vae.networks import build_vae, load_vae
+from regen.vae.networks import FromPoint, build_vae, load_vae
 from regen.vae.observations import observations, scale
 from regen.vae.posterior import DiagonalGaussian
 from vae.small import L100, SMALL, vae_of
@@ -230,6 +231,32 @@ def test_convolutions_give_what_torch_gives_by_hand():
         h = F.elu(layer(h))
     assert h.shape == (3, 2, 4, 4)
     torch.testing.assert_close(vae.decode(z), last(h).reshape(3, -1))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (4, 1), (5, 2)])
+def test_a_transposed_convolution_of_one_pixel_is_torch_s(kernel, stride):
+    torch.manual_seed(0)
+    ours, torchs = FromPoint(7, 5, kernel, stride), nn.ConvTranspose2d(7, 5, kernel, stride)
+    torchs.load_state_dict(ours.state_dict())
+    found, expected = [], []
+    for layer, results in ((ours, found), (torchs, expected)):
+        x = torch.linspace(-2, 2, 21).reshape(3, 7, 1, 1).requires_grad_()
+        y = layer(x)
+        y.square().sum().backward()
+        results += [y, x.grad, layer.weight.grad, layer.bias.grad]
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_decoders_begin_with_it_where_their_codes_are_maps_of_one_pixel():
+    kinds = {
+        name: [type(module) for module in build_vae(run, DATASETS[run.data].shape).decoder.modules()]
+        for name, run in read_params(REPO / "profiles/paper.yaml").vae.items()
+    }
+    assert {name for name, found in kinds.items() if FromPoint in found} == {
+        "mds_conv",
+        "mds_conv_no_bn",
+        "vu_imagenette",
+    }
 
 
 @pytest.mark.parametrize("changes", [{}, CONV, CONV | {"batch_norm": True}], ids=["mlp", "conv", "norm"])
