@@ -73,11 +73,11 @@ def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     chosen = params.only([part for part in parts if part not in without_runs])
     claims = read_claims(params)
     chapters = read_chapters(chosen, claims, without_runs)
-    known = all_facts(chapters).keys()
+    present = {family for family in FAMILIES if getattr(chosen, family)}
+    known = all_facts(chapters).keys() - (set(FAMILIES) - present)  # a claim on no run of a family
     judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
-    drawn = {family for family in FAMILIES if getattr(chosen, family)}  # a figure of all runs of a family
     classifiers = {f"classifier-{data}" for data in chosen.classifier}
-    for kind, names in (("runs", {*parts, *classifiers}), ("figures", {*parts, *drawn})):
+    for kind, names in (("runs", {*parts, *classifiers}), ("figures", {*parts, *present})):
         for file in filter(Path.is_file, (artifacts.REPORTS / kind).rglob("*")):
             path = file.relative_to(artifacts.REPORTS)
             if names & {*path.parent.parts}:

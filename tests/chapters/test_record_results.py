@@ -54,6 +54,8 @@ def test_a_figure_of_all_runs_of_a_family_is_kept_with_them(record):
     code, _, files = record("night", "seq_plain", "seq_attention")
     assert code == 0
     assert "figures/attention/samples.png" in files
+    claims = json.loads(Path("results/night/claims.json").read_text())
+    assert {run for claim in claims.values() for run in claim["runs"]} <= {"seq_plain", "seq_attention"}
 
 
 @pytest.mark.parametrize(

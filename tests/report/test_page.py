@@ -37,6 +37,7 @@ def test_a_recorded_run_has_its_name_its_own_settings_and_no_book():
     last, recorded = page(CLAIMS, [], FIGURES), page(CLAIMS, [], FIGURES, "paper-cpu")
     assert last.splitlines()[1] == "# Results of the last run"
     assert recorded.splitlines()[1] == "# Run paper-cpu"
+    assert [CHAPTERS[source] for source in VERDICTS] == [row[0] for row in rows(recorded)]
     assert ("(../params.yaml)" in last, "(params.yaml)" in recorded) == (True, True)
     assert ("index.html" in last, "index.html" in recorded) == (True, False)
     assert not re.search(r"[{}]", last + recorded)

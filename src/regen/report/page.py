@@ -10,7 +10,7 @@ import pandas as pd
 from regen.report.state import state
 
 PAGE = """\
-<!-- written by stages/write_report.py: change params.yaml or the code, not this page -->
+<!-- written by stages/{stage}.py: change params.yaml or the code, not this page -->
 # {title}
 
 {book}{state}
@@ -61,6 +61,8 @@ def page(
     `copies` are data sets of other bytes, `figures` all that there are.
     """
     rows = pd.DataFrame(state(claims))
+    if recorded:
+        rows = rows[rows["total"] > 0]
     columns = {
         "title": "report", "agrees": "agrees", "differs": "differs", "undecided": "undecided",
         "other": "no verdict", "total": "claims",
@@ -69,6 +71,7 @@ def page(
     pictures = PICTURES | (OF_RECORDS if recorded else {})
     named = COPIES.format(names=", ".join(sorted(copies))) if copies else ""
     return PAGE.format(
+        stage="record_results" if recorded else "write_report",
         title=f"Run {recorded}" if recorded else "Results of the last run",
         book="" if recorded else BOOK,
         params="params.yaml" if recorded else "../params.yaml",
