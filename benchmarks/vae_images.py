@@ -1,4 +1,4 @@
-"""Time an epoch of `mds_mlp` and of `mds_conv` against the loop over a DataLoader of a course's code.
+"""Time an epoch of `mds_mlp`, `mds_conv` and `vu_imagenette` against a course's loop over a DataLoader.
 
     python -m benchmarks.vae_images
 
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from benchmarks.timing import HEADING, Timing, compare
+from regen.data.catalog import DATASETS
 from regen.params import VaeRun, read_params
 from regen.training.checkpoint import Checkpoint
 from regen.training.device import autocast, place, select_device
@@ -27,18 +28,18 @@ from regen.training.schedule import Passes, Schedule
 from regen.vae.networks import build_vae
 from regen.vae.training import VaeLearner
 
-IMAGES = 55_000
+DIGITS, PHOTOGRAPHS = 55_000, 9_469
 """Images of an epoch; a part of them is timed, and the times are scaled, as each step costs the same."""
 
 
-def digits(images: int) -> Tensor:
-    """Return random images (N, 28, 28) uint8."""
+def random_images(count: int, shape: tuple[int, ...]) -> Tensor:
+    """Return random images (N, C, H, W) uint8."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(256, (images, 28, 28), dtype=torch.uint8, generator=generator)
+    return torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
 
 
-class PlainDigits(Dataset[Tensor]):
-    """Images as torchvision's MNIST class hands them on: through PIL and a transform, one by one."""
+class PlainImages(Dataset[Tensor]):
+    """Images as torchvision's data sets hand them on: through PIL and a transform, one by one."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images
@@ -48,7 +49,8 @@ class PlainDigits(Dataset[Tensor]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> Tensor:
-        image: Tensor = self.transform(Image.fromarray(self.images[index].numpy()))
+        array = self.images[index].permute(1, 2, 0).squeeze(2).numpy()
+        image: Tensor = self.transform(Image.fromarray(array))
         return image
 
 
@@ -95,10 +97,28 @@ class PlainConv(PlainMlp):
         )
 
 
+class PlainPhotographs(PlainMlp):
+    """Convolutions of photographs down to 256x2x2, and transposed ones up from 1024x1x1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        down = [
+            layer for i, o in pairwise([3, 32, 64, 128, 256]) for layer in (nn.Conv2d(i, o, 4, 2), nn.ReLU())
+        ]
+        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(1024, 64))
+        self.decoder = nn.Sequential(
+            *(nn.Linear(32, 1024), nn.ReLU(), nn.Unflatten(1, (1024, 1, 1))),
+            *(nn.ConvTranspose2d(1024, 128, 5, 2), nn.ReLU()),
+            *(nn.ConvTranspose2d(128, 64, 5, 2), nn.ReLU()),
+            *(nn.ConvTranspose2d(64, 32, 6, 2), nn.ReLU()),
+            nn.ConvTranspose2d(32, 3, 6, 2),
+        )
+
+
 def train_plainly(model: PlainMlp, images: Tensor, run: VaeRun) -> None:
     """Pass once through `images`: a DataLoader, Adam as it comes, the loss read at every step."""
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate)
-    loader = DataLoader(PlainDigits(images), batch_size=run.batch_size, shuffle=True)
+    loader = DataLoader(PlainImages(images), batch_size=run.batch_size, shuffle=True)
     total = 0.0
     for x in loader:
         optimizer.zero_grad()
@@ -113,12 +133,14 @@ def train_plainly(model: PlainMlp, images: Tensor, run: VaeRun) -> None:
 
 def time_epoch(name: str, run: VaeRun, plain: PlainMlp, measured: int, target: str) -> Timing:
     """Time an epoch of `run`: shuffling, all steps, the bookkeeping, and a checkpoint."""
+    shape = DATASETS[run.data].shape
+    epoch = PHOTOGRAPHS if run.data == "imagenette" else DIGITS
     device = select_device("auto", "auto")
     torch.manual_seed(1)
-    vae = place(build_vae(run, (1, 28, 28)), device)
+    vae = place(build_vae(run, shape), device)
     sizes = [sum(p.numel() for p in model.parameters()) for model in (vae, plain)]
     assert sizes[0] == sizes[1], f"{name}: not the same networks: {sizes}"
-    images = digits(measured)
+    images = random_images(measured, shape)
     train, valid = images.flatten(1).to(device), images[:10].flatten(1).to(device)
     passes = Passes(train, run.batch_size)
     schedule = Schedule.by_epochs(name, 1, 1, passes.sizes, save_every=1)
@@ -129,21 +151,22 @@ def time_epoch(name: str, run: VaeRun, plain: PlainMlp, measured: int, target: s
             fit(learner, passes, schedule, Checkpoint(Path(folder)))
 
     return compare(
-        f"`{name}`, one epoch on {IMAGES:,} images (timed on {measured:,})",
+        f"`{name}`, one epoch on {epoch:,} images (timed on {measured:,})",
         ours,
         lambda: train_plainly(plain, images, run),
         target=target,
-        part=measured / IMAGES,
-        plain_part=measured / IMAGES,
+        part=measured / epoch,
+        plain_part=measured / epoch,
     )
 
 
 def measure() -> list[Timing]:
-    """Return both timings, with the runs as the paper profile has them."""
+    """Return all timings, with the runs as the paper profile has them."""
     paper = read_params(Path(__file__).parent.parent / "profiles" / "paper.yaml")
     return [
         time_epoch("mds_mlp", paper.vae_run("mds_mlp"), PlainMlp(), 27_500, "ratio 2"),
         time_epoch("mds_conv", paper.vae_run("mds_conv"), PlainConv(), 6_400, "ratio 1.4"),
+        time_epoch("vu_imagenette", paper.vae_run("vu_imagenette"), PlainPhotographs(), 640, ""),
     ]
 
 
