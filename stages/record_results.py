@@ -1,7 +1,8 @@
 """Keep the results of the last run under results/NAME: python stages/record_results.py NAME [PART ...].
 
 Not a stage of the pipeline: a run worth keeping is recorded by hand (`make record NAME=...`). With parts,
-which are runs of params.yaml or families such as `depth`, these alone are kept, and need alone have been run.
+these alone are kept, and need alone have been run: runs of params.yaml, families such as `depth`, and
+classifiers such as `classifier-mnist`.
 """
 
 import json
@@ -32,6 +33,8 @@ TAKEN = {
     "gpu": "`python -m benchmarks.gpu_day` keeps its table",
 }
 """Names of folders of results/ that are no recorded runs."""
+CLASSIFIER = "classifier-"
+"""What the names of classifiers' records begin with, before that of their data."""
 NOT_KEPT = ("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore")
 
 
@@ -70,13 +73,14 @@ def keep_all(folder: Path, params: Params) -> None:
 def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     """Put the results of `parts` into `folder`, judged anew; InputError names what is not there."""
     without_runs = set(parts) & set(WITHOUT_RUNS)
-    chosen = params.only([part for part in parts if part not in without_runs])
+    data = {part: part.removeprefix(CLASSIFIER) for part in parts if part.startswith(CLASSIFIER)}
+    chosen = params.only([part for part in parts if part not in {*without_runs, *data}], data.values())
     claims = read_claims(params)
     chapters = read_chapters(chosen, claims, without_runs)
     present = {family for family in FAMILIES if getattr(chosen, family)}
     known = all_facts(chapters).keys() - (set(FAMILIES) - present)  # a claim on no run of a family
     judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
-    classifiers = {f"classifier-{data}" for data in chosen.classifier}
+    classifiers = {CLASSIFIER + name for name in chosen.classifier}
     for kind, names in (("runs", {*parts, *classifiers}), ("figures", {*parts, *present})):
         for file in filter(Path.is_file, (artifacts.REPORTS / kind).rglob("*")):
             path = file.relative_to(artifacts.REPORTS)

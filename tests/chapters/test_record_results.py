@@ -58,9 +58,18 @@ def test_a_figure_of_all_runs_of_a_family_is_kept_with_them(record):
     assert {run for claim in claims.values() for run in claim["runs"]} <= {"seq_plain", "seq_attention"}
 
 
+def test_corruptions_are_kept_with_the_classifiers_that_are_named(record):
+    code, errors, files = record("night", "classifier-digits_color", "corruptions")
+    assert (code, errors) == (0, "")
+    assert "runs/corruptions/digits_color.csv" in files
+    assert "tables/corruptions.csv" in files
+    assert not any("l100" in file for file in files)
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [
+        (("night", "classifier-mnist"), "params.yaml: classifier: no run 'mnist'; "),
         (("night", "l1000"), "params.yaml: no run 'l1000'; did you mean 'l100'?"),
         (("night", "grey"), "reports/runs/grey/training.json: no metrics ("),
         (("Night",), "NAME: 'Night': should be of lower-case letters, digits, _ and -"),

@@ -203,17 +203,21 @@ class Params(Section):
             raise InputError(f"params.yaml: no run {name!r}; {suggest(name, list(runs))}")
         return runs[name].seeds or [self.seed]
 
-    def only(self, names: Collection[str]) -> Self:
-        """These settings with the runs of `names` alone; sections without any of them are empty.
+    def only(self, names: Collection[str], classifiers: Collection[str] = ()) -> Self:
+        """These settings with the runs of `names` alone, and the classifiers that score them or are listed.
+
+        Sections of which nothing is left are empty.
 
         Raises:
-            InputError: there is no run of such a name; the message lists all runs.
+            InputError: there is no run or classifier of such a name; the message lists all.
         """
         for name in names:
             self.seeds_of(name)
+        for data in classifiers:
+            _named("classifier", self.classifier, data)
         chosen = {family: _among(getattr(self, family), names) for family in FAMILIES}
         score = self.score.model_copy(update={"runs": _among(self.score.runs, names)})
-        classifier = _among(self.classifier, set(score.runs.values()))
+        classifier = _among(self.classifier, {*score.runs.values(), *classifiers})
         return self.model_copy(update={**chosen, "score": score, "classifier": classifier})
 
     def data_label(self, run: VaeRun | RealNvpRun | GanRun) -> str:
