@@ -7,7 +7,12 @@ import pytest
 from pipeline.clones import REPO
 
 SECTIONS = sorted((REPO / "src/regen/params").glob("*.py"))
-TRAINED = {"vae": ["train_vae"], "layers": ["train_vae"], "gan": ["train_gan"]}
+TRAINED = {
+    "vae": ["train_vae"],
+    "layers": ["train_vae"],
+    "gan": ["train_gan"],
+    "score": ["train_classifier"],
+}
 """The stages whose results the defaults of a module shape."""
 
 

@@ -202,6 +202,7 @@ def test_another_list_of_layers_trains_only_what_is_new(reproduced, would_run, v
         ("params/vae.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/layers.py", CHECK | VAES | {"score_samples@small"} | REPORT),
         ("params/gan.py", CHECK | GAN | REPORT),
+        ("params/score.py", CHECK | CLASSIFIER | REPORT),
         ("params/attention.py", CHECK | TRANSLATOR | REPORT),
         ("params/base.py", CHECK),
         ("artifacts/files.py", set()),
@@ -223,11 +224,11 @@ def defaults(path):
                     yield word.value
 
 
-@pytest.mark.parametrize(("module", "count"), [("vae", 5), ("layers", 3), ("gan", 7)])
+@pytest.mark.parametrize(("module", "count"), [("vae", 5), ("layers", 3), ("gan", 7), ("score", 2)])
 def test_no_result_outlives_the_default_of_a_setting(reproduced, would_run, module, count):
     """Settings that params.yaml does not name: the stages whose results a default shapes run again."""
     path = f"src/regen/params/{module}.py"
-    trained = GAN if module == "gan" else VAES
+    trained = {"gan": GAN, "score": CLASSIFIER}.get(module, VAES)
     found = list(defaults(reproduced.root / path))
     assert len(found) == count
     lines = (reproduced.root / path).read_text().split("\n")
