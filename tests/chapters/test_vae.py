@@ -6,7 +6,7 @@ from chapters.made_up import RUN, edit
 from regen import artifacts
 from regen.chapters import vae
 from regen.chapters.scores import read_scores
-from regen.report.claims import Claim, Claims
+from regen.report.claims import NOT_SCORED, Claim, Claims
 
 CLAIMS = Claims(
     (
@@ -101,6 +101,10 @@ def test_where_the_bound_holds(read, gaps, expected):
         edit(artifacts.scores_file(run, "likelihood"), gap=gap)
     chapter = read()
     assert chapter.facts["vae"].metrics == {"bound": expected}
+
+
+def test_where_no_bound_is_known_that_it_holds_is_not_scored():
+    assert vae.bound_holds({}) == NOT_SCORED
 
 
 # ---- claims and metrics ----------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _row(name: str, run: Run, params: Params, claims: Claims) -> dict[str, Any]:
 
 
 def bound_holds(runs: Runs) -> str:
-    """On which runs the ELBO is at most log p(x), to within two standard errors."""
+    """On which runs the ELBO is at most log p(x), within two standard errors; NOT_SCORED if on none known."""
     scored = {name: run.likelihood for name, run in runs.items() if "gap" in run.likelihood}
     broken = [
         name
@@ -130,7 +130,7 @@ def bound_holds(runs: Runs) -> str:
         if isinstance(found["gap"], str) or found["gap"] < -2 * float(found["gap_standard_error"])
     ]
     if not scored:
-        return "on no run: none has a log p(x)"
+        return NOT_SCORED
     return f"not on {', '.join(broken)}" if broken else "on every run"
 
 
