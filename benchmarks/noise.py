@@ -52,15 +52,8 @@ def measure_noise(
     """Measure how much each metric varies over seeds; started again, it goes on."""
     settings = read_yaml(profile)
     check_seeds(settings, profile)
-    words = shlex.split(command) or [
-        sys.executable,
-        "-m",
-        "regen.pipeline.cli",
-        "run",
-        "write_report",
-        "--jobs",
-        str(jobs),
-    ]
+    own = [sys.executable, "-m", "regen.pipeline.cli", "run", "write_report", "--jobs", str(jobs)]
+    words = shlex.split(command) or own
     found = []
     for number in range(1, runs + 1):
         print(f"run {number} of {runs}", flush=True)

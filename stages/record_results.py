@@ -19,6 +19,7 @@ import typer
 from regen import artifacts, stage
 from regen.chapters import WITHOUT_RUNS, read_chapters
 from regen.chapters.writing import read_claims, write
+from regen.data.catalog import DATASETS
 from regen.errors import InputError
 from regen.params import FAMILIES, Params, read_params
 from regen.report.chapter import all_facts
@@ -33,8 +34,6 @@ TAKEN = {
     "gpu": "`python -m benchmarks.gpu_day` keeps its table",
 }
 """Names of folders of results/ that are no recorded runs."""
-CLASSIFIER = "classifier-"
-"""What the names of classifiers' records begin with, before that of their data."""
 NOT_KEPT = ("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore")
 
 
@@ -73,15 +72,16 @@ def keep_all(folder: Path, params: Params) -> None:
 def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     """Put the results of `parts` into `folder`, judged anew; InputError names what is not there."""
     without_runs = set(parts) & set(WITHOUT_RUNS)
-    data = {part: part.removeprefix(CLASSIFIER) for part in parts if part.startswith(CLASSIFIER)}
-    chosen = params.only([part for part in parts if part not in {*without_runs, *data}], data.values())
+    classifiers = {artifacts.classifier_run(data): data for data in DATASETS}
+    data = [classifiers[part] for part in parts if part in classifiers]
+    chosen = params.only([part for part in parts if part not in {*without_runs, *classifiers}], data)
     claims = read_claims(params)
     chapters = read_chapters(chosen, claims, without_runs)
     present = {family for family in FAMILIES if getattr(chosen, family)}
     known = all_facts(chapters).keys() - (set(FAMILIES) - present)  # a claim on no run of a family
     judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
-    classifiers = {CLASSIFIER + name for name in chosen.classifier}
-    for kind, names in (("runs", {*parts, *classifiers}), ("figures", {*parts, *present})):
+    trained = map(artifacts.classifier_run, chosen.classifier)
+    for kind, names in (("runs", {*parts, *trained}), ("figures", {*parts, *present})):
         for file in filter(Path.is_file, (artifacts.REPORTS / kind).rglob("*")):
             path = file.relative_to(artifacts.REPORTS)
             if names & {*path.parent.parts}:

@@ -14,7 +14,7 @@ def train_classifier(data: str) -> None:
     if data not in params.classifier:
         raise InputError(f"params.yaml: classifier: no {data!r}; {suggest(data, list(params.classifier))}")
     settings = params.classifier[data]
-    session = Session.start("train_classifier", data, params, name=f"classifier-{data}")
+    session = Session.start("train_classifier", data, params, name=artifacts.classifier_run(data))
     splits = artifacts.read_dataset(artifacts.dataset_file(data)).splits
     classes = check_labels(splits["train"], f"{data}: train")
     trained = session.train(lambda job: train(settings, splits, classes, job), [params.seed])
@@ -22,7 +22,7 @@ def train_classifier(data: str) -> None:
 
     save_classifier(artifacts.classifier_file(data), network, data)
     metrics = summary(network, data, on_device(splits["test"], session.device), history)
-    artifacts.write_metrics(artifacts.scores_file(f"classifier-{data}", "training"), metrics)
+    artifacts.write_metrics(artifacts.scores_file(artifacts.classifier_run(data), "training"), metrics)
     session.finish(trained)
 
 

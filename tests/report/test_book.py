@@ -187,6 +187,7 @@ def test_dvc_yaml_lists_the_settings_that_templates_ask_for():
     stage = read_yaml(REPO / "dvc.yaml")["stages"]["write_book"]
     templates = [path.read_text() for path in (REPO / "src/regen/report/templates").glob("*.html")]
     asked = {key for text in templates for key in re.findall(r'setting\("([^"]+)"\)', text)}
+    asked |= {key for text in templates for key in re.findall(r'recorded\("[^"]+", "([^"]+)"', text)}
     assert len(asked) > 20
     assert [
         key for key in asked if not any(f"{key}.".startswith(f"{each}.") for each in stage["params"])

@@ -89,6 +89,11 @@ def classifier_file(data: str) -> Path:
     return Path(f"models/fidelity/{data}/classifier.safetensors")
 
 
+def classifier_run(data: str) -> str:
+    """Name of the classifier of a data set, where it stands beside the runs of params.yaml."""
+    return f"classifier-{data}"
+
+
 def reference_file(data: str) -> Path:
     """Path of the features of a data set's test images, with their mean and covariance."""
     return Path(f"models/fidelity/{data}/reference.safetensors")

@@ -95,7 +95,7 @@ def chapter(params: Params, scores: Scores) -> Chapter:
             run: {name: found[name] for name in FOLLOWED if name in found}
             for run, found in scores.final.items()
         },
-        trained=[f"classifier-{data}" for data in params.classifier],
+        trained=[*map(artifacts.classifier_run, params.classifier)],
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from markupsafe import Markup
 
 from regen.errors import InputError
 from regen.report.cells import ends, spread
-from regen.report.records import Record, beyond, joined
+from regen.report.records import Record, beyond, embedded, joined
 from regen.report.results import Results
 from regen.report.rows import Column, cells_of, chosen, is_number
 from regen.report.state import VERDICTS, state, verdict_of
@@ -90,7 +89,7 @@ class Parts:
             "figures_of": self.figures_of,
             "record": self.record,
             "records": lambda: self.records,
-            "beyond": self.beyond,
+            "beyond": lambda: self.added,
         }
 
     def render(self, part: str, **context: Any) -> Markup:
@@ -209,18 +208,27 @@ class Parts:
             other=other and _for_readers(name, other),
             other_label=self.label,
             recorded=[
-                {"label": label, **_for_readers(name, claim)} for label, claim in self.beyond().get(name, [])
+                {"label": label, **_for_readers(name, claim)} for label, claim in self.added.get(name, [])
             ],
         )
 
-    def beyond(self) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+    @cached_property
+    def added(self) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
         """By claim, what recorded runs say of it and this run does not; nothing where ours cannot be read."""
         return beyond(self.records, _if_there(lambda: self.results.claims, NOTHING))
 
-    def record(self, name: str) -> Parts | None:
-        """Figures, tables and cells of the recorded run of that name, if there is one."""
-        found = [each.results for each in self.records if each.name == name]
-        return replace(self, results=found[0], other=None, records=(), inside=True) if found else None
+    def record(self, name: str, key: str, figures: str = "") -> Parts | None:
+        """Parts of the recorded run of that name, if its setting `key` is another than here.
+
+        With `figures`, the name of a run, only if it has such figures.
+        """
+        results = next((each.results for each in self.records if each.name == name), None)
+        if results is None:
+            return None
+        theirs = replace(self, results=results, other=None, records=(), inside=True)
+        ours = _if_there(lambda: self._setting(key), None)
+        same = _if_there(lambda: theirs._setting(key), ours) == ours
+        return None if same or (figures and not theirs.figures_of(figures)) else theirs
 
     @_or_why_not()
     def state(self, what: str, recorded: bool = False) -> Markup:  # noqa: ARG002 (the name of what is missing)
@@ -248,12 +256,15 @@ class Parts:
     @_or_why_not("gap")
     def setting(self, key: str) -> Markup:
         """Value of a key of params.yaml, such as `vae.l100.epochs`."""
+        return Markup.escape(_words(self._setting(key)))
+
+    def _setting(self, key: str) -> Any:
         found: Any = self.results.settings
         for part in key.split("."):
             if not isinstance(found, Mapping) or part not in found:
                 raise InputError(f"{self.results.params}: no {key}")
             found = found[part]
-        return Markup.escape(_words(found))
+        return found
 
     def runs(self, section: str) -> list[str]:
         """Names of the runs in a section of params.yaml; none where that cannot be read."""
@@ -272,12 +283,6 @@ def _for_readers(name: str, claim: Mapping[str, Any]) -> dict[str, Any]:
     texts = {key: spread(value, None, digits) or None for key, value in figures.items()}
     unknown = dict.fromkeys(("question", "rule", "why", "verdict", "what", "source"))
     return {"id": name, **unknown, **claim, **texts}
-
-
-def embedded(picture: Path) -> str:
-    """A picture as an address that holds it."""
-    kind = picture.suffix.removeprefix(".")
-    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def math(latex: str, display: bool = False) -> Markup:
