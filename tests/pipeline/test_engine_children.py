@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regen.pipeline.children import Children
+from regen.pipeline.children import FEW, Children
 from regen.pipeline.task import Needs, Task
 from waiting import wait_for
 
@@ -16,6 +16,9 @@ import json, os, sys, time
 from pathlib import Path
 names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "REGEN_BAR")
 found = {name: os.environ.get(name) for name in names} | {"dvc": "dvc" in sys.modules}
+loaded = "torch" in sys.modules
+import torch
+found |= {"loaded": loaded, "threads": torch.get_num_threads()}
 Path(sys.argv[1] + ".json").write_text(json.dumps(found))
 while Path(sys.argv[1]).exists():
     time.sleep(0.05)
@@ -24,12 +27,14 @@ sys.exit("the last word")
 """
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
+@pytest.fixture(params=[0, FEW], ids=["plain", "from the server"])
+def place(tmp_path, monkeypatch, request):
+    """Room on this machine, where so many tasks have been started before."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     Path("tell.py").write_text(SCRIPT)
     place = Children(jobs=3, threads=2, memory=1 << 40, gpus=["4", "7"])
+    place.started = request.param
     yield place
     place.stop(list(place.children))
 
@@ -46,10 +51,12 @@ def ended(place, child):
 
 
 def test_a_child_has_its_devices_for_itself_and_nothing_of_the_engine(place):
+    loaded = place.started == FEW
     first, second = start(place, "first", 1), start(place, "second", 1)
     assert (first.gpus, second.gpus) == (("4",), ("7",))
     assert ended(place, first) == {
         "CUDA_VISIBLE_DEVICES": "4", "OMP_NUM_THREADS": "2", "REGEN_BAR": "1", "dvc": False,
+        "loaded": loaded, "threads": 2,
     }  # fmt: skip
     third, fourth = start(place, "third", 1), start(place, "fourth")
     assert third.gpus == ("4",)

@@ -1,6 +1,7 @@
-"""Tasks as children of this machine, which start in milliseconds.
+"""Tasks as children of this machine.
 
-They are forked from a server that has libraries loaded.
+The first few start as any Python script does. The others are forked, in milliseconds, from a server that has
+libraries loaded, which takes as long as a few scripts take to load theirs.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ PRELOAD = [
     "typer",
 ]
 """Slow imports of stages: third parties only, and none that starts a thread or an operation."""
+FEW = 6
+"""Tasks that start without the server: it takes 8 s of one core to load, and spares a task 1 to 3 s."""
 PATIENCE = 10.0  # seconds that a child has to end itself
 
 
@@ -83,8 +86,12 @@ class Children:
         self.memory = memory
         self.gpus = gpus
         self.children: list[Child] = []
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(PRELOAD)
+        self.started = 0
+        self.plain, self.server = (
+            multiprocessing.get_context("spawn"),
+            multiprocessing.get_context("forkserver"),
+        )
+        self.server.set_forkserver_preload(PRELOAD)
 
     def has_room(self, task: Task, running: list[Running]) -> bool:
         """Whether `task` may start beside those that run; alone it always may."""
@@ -101,9 +108,11 @@ class Children:
         self.children = [child for child in self.children if child.exit_code is None]
         taken = {gpu for child in self.children for gpu in child.gpus}
         gpus = tuple(gpu for gpu in self.gpus if gpu not in taken)[: task.needs.gpus]
-        process = self.context.Process(target=_run, args=(task.command, str(task.log), self.threads, gpus))
+        context = self.plain if self.started < FEW else self.server
+        process = context.Process(target=_run, args=(task.command, str(task.log), self.threads, gpus))
         with _without_main():
             process.start()
+        self.started += 1
         child = Child(task, process, gpus, time.monotonic())
         self.children.append(child)
         return child
@@ -149,9 +158,8 @@ def _run(command: str, log: str, threads: int, gpus: tuple[str, ...]) -> None:
     words = shlex.split(command)
     if words[0] != "python" or not words[1].endswith(".py"):
         sys.exit(subprocess.run(command, shell=True).returncode)
-    import torch
-
-    torch.set_num_threads(threads)  # OMP_NUM_THREADS was read when the server loaded torch
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)  # OMP_NUM_THREADS was read when the server loaded it
     sys.argv = words[1:]
     sys.path.insert(0, str(Path(words[1]).parent))
     runpy.run_path(words[1], run_name="__main__")
