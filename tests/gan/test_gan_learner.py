@@ -59,7 +59,7 @@ class Plain:
     def step(self, batch):
         run, terms = self.run, []
         for pixels in batch.split(run.batch_size):
-            real = pixels.double() / 255 * 2 - 1
+            real = (pixels.float() / 127.5 - 1).double()
             fake = self.generator(torch.randn(run.batch_size, run.latent)).detach()
             if run.spectral_norm:  # each call is one of its power iterations
                 p, q = self.critic(torch.cat([real, fake])).chunk(2)

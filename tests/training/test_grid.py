@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from gan.small import learner_of, pixels_of, run_of
+from regen.gan import sampling
 from regen.training.grid import PER_STEP, on_grid, spacing
+from regen.vae import observations
 
 STEPS = 100
 SHAPE = (3, 16, 16)
@@ -82,3 +84,17 @@ def test_rounding_errors_do_not_grow(monkeypatch):
     assert torch.equal(trained(0, True, monkeypatch), trained(1e-15, True, monkeypatch))
     apart = (trained(0, False, monkeypatch) - trained(1e-15, False, monkeypatch)).abs().max()
     assert apart > 1e-9
+
+
+@pytest.mark.parametrize("scale", [sampling.scale, observations.scale], ids=["GAN", "VAE"])
+@pytest.mark.parametrize("rate", [2e-4, 2e-3])
+def test_sums_of_pixels_by_weights_on_the_grid_are_exact(scale, rate):
+    """As math.fsum gives them, in whatever order they are added; a first layer's ties have no sign then."""
+    pixels = torch.randint(256, (64, 784), dtype=torch.uint8)
+    weights = (torch.randn(784) / 28).div(spacing(rate)).round().mul(spacing(rate))
+    x = scale(pixels)
+    exact = torch.tensor([math.fsum(row) for row in (x * weights).tolist()])
+    assert torch.equal(x @ weights, exact)
+    assert torch.equal(x.flip(1) @ weights.flip(0), exact)
+    even = torch.cat([weights, -weights.flip(0)])  # on an even patch all of them together are nothing
+    assert torch.equal(scale(torch.full((1, 1568), 77, dtype=torch.uint8)) @ even, torch.zeros(1))

@@ -185,7 +185,7 @@ def test_other_observations_are_the_intensities(every_intensity):
     before = every_intensity.pixels.clone()
     seen = observations(every_intensity, binarize=False)
     assert torch.equal(seen, before.flatten(1))
-    torch.testing.assert_close(scale(seen), before.flatten(1).double() / 255, rtol=1e-12, atol=0)
+    torch.testing.assert_close(scale(seen), before.flatten(1).double() / 255, rtol=2**-23, atol=0)
     assert torch.equal(every_intensity.pixels, before)
 
 

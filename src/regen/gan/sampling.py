@@ -14,8 +14,8 @@ SNAPSHOT_SEED = 0
 
 
 def scale(pixels: Tensor) -> Tensor:
-    """Scale uint8 pixels to [-1, 1]."""
-    return plain(cast(pixels)).div_(127.5).sub_(1)
+    """Scale uint8 pixels to [-1, 1], with float32's digits in float64, too: see `regen.training.grid`."""
+    return cast(plain(pixels.float()).div_(127.5).sub_(1))
 
 
 def to_pixels(images: Tensor) -> Tensor:

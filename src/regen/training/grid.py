@@ -3,7 +3,12 @@
 Two machines add in different orders, and their gradients differ in the last bit. Adam divides a gradient by
 its own size, so a difference grows from step to step: over 200 steps of a GAN from the sixteenth digit to the
 first. Rounding the weights after each step, to a small part of it, takes the difference away before it grows,
-but for the one weight in some hundred million that lies just between two points of the grid.
+but for one weight in some trillion, which lies just between two points of the grid.
+
+On a grid, sums of weights can be zero, and with them what a first layer makes of an even patch of an image.
+Where rounding makes -1e-18 of such a zero on one machine and 1e-18 on another, ReLU's gradients differ by all
+that passes through it. Pixels are therefore scaled to float32's digits: their products with weights on the
+grid are exact in float64, and so are their sums, in whatever order.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ def held_out(splits: Mapping[str, Images]) -> Images:
 
 
 def scale(pixels: Tensor) -> Tensor:
-    """Convert uint8 pixels to floats in [0, 1]."""
-    return plain(cast(pixels)).div_(255)
+    """Scale uint8 pixels to [0, 1], with float32's digits in float64, too: see `regen.training.grid`."""
+    return cast(plain(pixels.float()).div_(255))
 
 
 def to_pixels(means: Tensor) -> Tensor:
