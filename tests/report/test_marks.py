@@ -26,8 +26,8 @@ def test_a_mark_follows_the_verdicts_on_its_run():
 @pytest.mark.parametrize(
     ("sizes", "mark"),
     [
-        ({"width": 32, "steps": 2000}, " (smaller networks, fewer steps)"),
-        ({"width": 128, "steps": 2000}, " (fewer steps)"),
+        ({"width": 32, "steps": 10_000}, " (smaller networks, fewer steps)"),
+        ({"width": 128, "steps": 20_000}, " (fewer steps)"),
         ({"width": 256, "steps": 100_000}, " (larger networks)"),
         ({"width": 128, "steps": 100_000}, ""),
         ({"width": None, "steps": "several"}, ""),
@@ -39,6 +39,27 @@ def test_a_verdict_on_other_sizes_says_so(sizes, mark):
     assert one({"r": Facts({"data": "cifar10", **sizes}, {"x": "rises"})}, falls).verdict == f"differs{mark}"
     assert one({"r": Facts({"data": "digits", **sizes}, {"x": "falls"})}, falls).verdict == "other data"
     assert one({"r": Facts({"data": "cifar10", **sizes}, {"x": "not scored"})}, falls).verdict == "not scored"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "verdict", "why"),
+    [
+        (
+            {"width": 32, "steps": 9999},
+            "far fewer steps",
+            "Our steps: 9999, the report's: 100000; judged from a tenth on.",
+        ),
+        (
+            {"width": 8, "steps": 1},
+            "far smaller networks",
+            "Our width: 8, the report's: 128; judged from a tenth on.",
+        ),
+    ],
+)
+def test_sizes_far_below_the_report_s_have_no_verdict(sizes, verdict, why):
+    falls = claim("a", "r", "x", "falls", sizes={"width": 128, "steps": 100_000})
+    judged = one({"r": Facts(sizes, {"x": "falls"})}, falls)
+    assert (judged.verdict, judged.why) == (verdict, why)
 
 
 def test_an_order_is_of_other_sizes_where_one_run_is():

@@ -20,6 +20,8 @@ from regen.report.columns import Better
 AGREES, DIFFERS, NOT_RUN = "agrees", "differs", "not run"
 SURE = 2.0
 """Standard errors either side of a mean that its interval reaches."""
+LEAST = 0.1
+"""Share of a report's size below which an order or a trend of ours tells nothing of its own."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def judge(
 
     A curve is compared where it is furthest from the report's. A run with other settings than the report's,
     such as its data, gets no verdict, nor does one that was not scored, or not run; of other `sizes`, its
-    verdict is marked. `better` says which values of a metric come first in an order, `marks` what follows the
-    verdicts on a run, as where its data is a copy.
+    verdict is marked, and there is none below LEAST of them. `better` says which values of a metric come
+    first in an order, `marks` what follows the verdicts on a run, as where its data is a copy.
 
     Raises:
         InputError: a claim asks for a metric that its run does not have.
@@ -105,7 +107,7 @@ def _judge(
     judged = _ordered(claim, list(there.values()), first) if claim.runs else _compared(claim, *there.values())
     if any(measured.value == NOT_SCORED for measured in there.values()):
         judged = replace(judged, verdict=NOT_SCORED, why="What was measured does not tell.")
-    if other := _other(claim, facts):
+    if other := _other(claim, facts) or _too_small(claim, facts):
         judged = replace(judged, verdict=other[0], why=other[1])
     elif judged.verdict in (AGREES, DIFFERS, UNDECIDED):
         judged = replace(judged, verdict=judged.verdict + _size_mark(claim, facts))
@@ -127,11 +129,27 @@ def _other(claim: Claim, facts: Mapping[str, Facts]) -> tuple[str, str] | None:
     return None
 
 
+def _too_small(claim: Claim, facts: Mapping[str, Facts]) -> tuple[str, str] | None:
+    """`far fewer steps` or the like, and a sentence, of the first size that is too small; None: none."""
+    for key, theirs in claim.sizes.items():
+        if (ours := min(_sizes(claim, facts, key), default=theirs)) < LEAST * theirs:
+            return (
+                f"far {OTHER_SIZES[key][0]}",
+                f"Our {key}: {ours}, the report's: {theirs}; judged from a tenth on.",
+            )
+    return None
+
+
+def _sizes(claim: Claim, facts: Mapping[str, Facts], key: str) -> list[int]:
+    """Our sizes, those that are numbers."""
+    return [size for name in claim.names if isinstance(size := facts[name].settings.get(key), int)]
+
+
 def _size_mark(claim: Claim, facts: Mapping[str, Facts]) -> str:
     """In which sizes ours differ from the report's; a trend or an order is judged all the same."""
     words = []
     for key, theirs in claim.sizes.items():
-        ours = [size for name in claim.names if isinstance(size := facts[name].settings.get(key), int)]
+        ours = _sizes(claim, facts, key)
         smaller, larger = OTHER_SIZES[key]
         words += [smaller] if min(ours, default=theirs) < theirs else []
         words += [larger] if max(ours, default=theirs) > theirs else []
