@@ -35,13 +35,13 @@ stages:
 COPY = (
     f"FOREVER = {FOREVER}"
     + """
-import sys, time
+import os, sys, time
 from pathlib import Path
 source, target = map(Path, sys.argv[1:])
 trouble = Path(f"{target}.trouble")
 what = trouble.read_text() if trouble.exists() else ""
 if what == "sleep":
-    Path(f"{target}.asleep").touch()
+    Path(f"{target}.asleep").write_text(str(os.getpid()))
     until = time.monotonic() + FOREVER
     while trouble.exists() and time.monotonic() < until:
         time.sleep(0.05)
@@ -75,7 +75,10 @@ class Toy(Clone):
             file.unlink()
 
     def wait_until_asleep(self, target):
-        wait_for((self.root / f"{target}.asleep").exists)
+        """Return the sleeping process."""
+        file = self.root / f"{target}.asleep"
+        wait_for(lambda: file.exists() and file.read_text())
+        return psutil.Process(int(file.read_text()))
 
     def dvc_begins(self, *args):
         """Run `dvc ARGS`; return without waiting."""
@@ -101,6 +104,17 @@ def in_folder(folder):
         except psutil.Error:
             continue
     return found
+
+
+def after(count):
+    """Return the toy's dvc.yaml with so many stages more, which come before all others."""
+    names = [f"early-{number}.txt" for number in range(count)]
+    stages = "".join(
+        f"  early-{number}:\n    cmd: python stages/copy.py source.txt {name}\n    outs: [{name}]\n"
+        for number, name in enumerate(names)
+    )
+    pipeline = DVC_YAML.replace("stages:\n", f"stages:\n{stages}", 1)
+    return pipeline.replace("deps: [source.txt,", f"deps: [{', '.join([*names, 'source.txt'])},", 1)
 
 
 def make_toy(base, pipeline=DVC_YAML, scripts=None):
