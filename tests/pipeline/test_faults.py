@@ -66,8 +66,8 @@ def test_a_signal_ends_it_with_its_code_and_no_child(toy, number, code):
 def test_a_kill_loses_no_finished_stage(toy, victim):
     engine = begin_and_stop_at(toy, "left.txt", "last@right")
     child = toy.wait_until_asleep("left.txt")
-    from_server = child.ppid() != engine.pid
-    assert from_server == (toy.text("dvc.yaml").count("early-0") > 0)
+    earlier = toy.text("dvc.yaml").count("  early-")
+    assert (child.ppid() == engine.pid) == (earlier == 0)  # else it is the server's
     {"engine": engine, "child": child, "server": child.parent()}[victim].kill()
     out, errors = engine.communicate(timeout=PATIENCE)
     assert engine.returncode != 0
@@ -76,7 +76,7 @@ def test_a_kill_loses_no_finished_stage(toy, victim):
     assert "Traceback" not in errors
     wait_for(lambda: not in_folder(toy.root))
     toy.cure()
-    assert re.search("stages: 2 ran, (3|9) up to date", toy.regen("run").stdout)
+    assert f"stages: 2 ran, {3 + earlier} up to date" in toy.regen("run").stdout
     assert is_finished(toy)
 
 

@@ -87,10 +87,8 @@ class Children:
         self.gpus = gpus
         self.children: list[Child] = []
         self.started = 0
-        self.plain, self.server = (
-            multiprocessing.get_context("spawn"),
-            multiprocessing.get_context("forkserver"),
-        )
+        self.plain = multiprocessing.get_context("spawn")
+        self.server = multiprocessing.get_context("forkserver")
         self.server.set_forkserver_preload(PRELOAD)
 
     def has_room(self, task: Task, running: list[Running]) -> bool:
