@@ -85,16 +85,21 @@ def gan(name: str) -> None:
 
 @app.command(name="gan_overview")
 def gan_overview() -> None:
-    """Draw the curves of all GAN runs whose players move one metric, JSD or W1, in one figure."""
+    """Draw the curves of all GAN runs whose players move one metric, JSD or W1, and their distances."""
+    from regen.figures import distances
     from regen.figures.gan import Curves, draw_overview
 
     params = read_params()
-    runs = {
-        f"{name} on {params.data_label(run)}": Curves(run, *_curves(name))
+    folder, files = artifacts.figures_dir("gan"), files_of(params)
+    titles = {
+        name: f"{name} on {params.data_label(run)}"
         for name, run in params.gan.items()
         if run.loss in ("jsd", "w1")
     }
-    draw_overview(runs, artifacts.figures_dir("gan"), files_of(params))
+    curves = {title: Curves(params.gan[name], *_curves(name)) for name, title in titles.items()}
+    draw_overview(curves, folder, files)
+    scores = {title: artifacts.read_csv(artifacts.evaluations_file(name)) for name, title in titles.items()}
+    distances.draw(scores, folder, files)
 
 
 @app.command()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -113,6 +114,13 @@ def test_bleu_by_length_has_the_deviation_over_the_seeds():
     assert list(line.get_ydata()) == [12, 22, 32, 42]
     first = bars.get_segments()[0][:, 1]
     assert first[1] - first[0] == pytest.approx(2 * np.std([1, 3], ddof=1))
+
+
+def test_one_seed_is_not_called_a_mean():
+    first = replace(ONE, history=HISTORY[HISTORY["seed"] == 1], lengths=LENGTHS[LENGTHS["seed"] == 1])
+    for draw_figure in (losses_figure, lengths_figure):
+        assert "Means" in draw_figure([ONE])._suptitle.get_text().title()
+        assert draw_figure([first])._suptitle.get_text().endswith("One seed each.")
 
 
 def test_runs_on_other_data_have_a_panel_of_their_own():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -18,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from regen.artifacts import AttentionMap
 from regen.errors import InputError
+from regen.figures.seeds import add_heading, lines_and_bands, looks, most_seeds, panels_of, plot_seeds
 from regen.figures.style import RENDERERS, save_figure, use_style
 from regen.params import FigureFiles
 
@@ -31,8 +30,6 @@ WIDTH = 9.6
 SIDE_BY_SIDE = 2
 COLOURS, SWAPPED = "Blues", "C1"
 SPLITS = {"train": "--", "valid": "-"}
-LOOKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"))
-"""Line styles and markers by turns: lines that run the same way all stay visible."""
 
 
 @dataclass(frozen=True)
@@ -151,65 +148,38 @@ def draw_overview(runs: Sequence[Records], folder: Path, files: FigureFiles) -> 
         save_figure(lengths_figure(runs), folder / "bleu_by_length", files)
 
 
-def looks(runs: Sequence[Records]) -> list[dict[str, Any]]:
-    """Look of each run's line, the same in every figure."""
-    return [
-        {"color": f"C{number}", "linestyle": style, "marker": marker, "markersize": 4, "label": run.label}
-        for number, (run, (style, marker)) in enumerate(zip(runs, cycle(LOOKS), strict=False))
-    ]
-
-
 def losses_figure(runs: Sequence[Records]) -> Figure:
     """Draw the validation loss of all runs over the epochs: means of the seeds, and from least to most."""
-    figure, panels = panels_of(runs)
-    for run, look in zip(runs, looks(runs), strict=True):
-        axes, loss = panels[run.data], run.history.groupby("epoch")["valid_loss"]
-        axes.plot(loss.mean(), **look)
-        axes.fill_between(loss.min().index, loss.min(), loss.max(), color=look["color"], alpha=0.15, lw=0)
+    figure, panels = panels_of(run.data for run in runs)
+    for run, look in zip(runs, looks([run.label for run in runs]), strict=True):
+        plot_seeds(panels[run.data], run.history.groupby("epoch")["valid_loss"], look)
     for axes in panels.values():
         axes.set_ylim(0)
         mark_epochs(axes)
     add_heading(
         figure,
         "Validation loss, nats per word, after the decoder's own words\n"
-        "Lines: means of the seeds. Bands: from the least seed to the largest.",
+        f"{lines_and_bands(most_seeds(run.history for run in runs))}",
     )
     return figure
 
 
 def lengths_figure(runs: Sequence[Records]) -> Figure:
     """Draw BLEU of all runs in four equal parts of the test sentences, with the deviation over the seeds."""
-    figure, panels = panels_of(runs)
-    for number, (run, look) in enumerate(zip(runs, looks(runs), strict=True)):
+    figure, panels = panels_of(run.data for run in runs)
+    for number, (run, look) in enumerate(zip(runs, looks([run.label for run in runs]), strict=True)):
         axes, bleu = panels[run.data], run.lengths.groupby("quarter")["bleu"]
         places = bleu.mean().index + 0.05 * (number - (len(runs) - 1) / 2)  # side by side, all can be seen
         axes.errorbar(places, bleu.mean(), bleu.std().fillna(0), capsize=2, **look)
         ends = run.lengths.groupby("quarter")[["shortest", "longest"]].first()
         axes.set_xticks(list(ends.index), [words(*pair) for pair in ends.to_numpy().tolist()])
         axes.set_xlabel("quarters of the test sentences, by the length of the source")
-    add_heading(
-        figure,
-        "BLEU by the length of the source\nMeans of the seeds, ± standard deviation over them.",
-    )
+    several = most_seeds(run.lengths for run in runs) > 1
+    drawn = "Means of the seeds, ± standard deviation over them." if several else lines_and_bands(1)
+    add_heading(figure, f"BLEU by the length of the source\n{drawn}")
     return figure
 
 
 def words(shortest: int, longest: int) -> str:
     """Lengths of the sentences of a quarter: `5 words`, or `5 to 7 words`."""
     return f"{shortest} words" if shortest == longest else f"{shortest} to {longest} words"
-
-
-def panels_of(runs: Sequence[Records]) -> tuple[Figure, dict[str, Axes]]:
-    """One panel per data set, named only where there are several."""
-    data = list(dict.fromkeys(run.data for run in runs))
-    figure, grid = plt.subplots(1, len(data), figsize=(7.2 * len(data), 4.2), squeeze=False)
-    panels = dict(zip(data, grid[0], strict=True))
-    for name, axes in panels.items():
-        axes.set_title(name)
-    return figure, panels
-
-
-def add_heading(figure: Figure, text: str) -> None:
-    """Write the caption above the figure, and the names of the lines below it, where they hide none."""
-    figure.legend(loc="outside lower center", ncols=2)
-    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")

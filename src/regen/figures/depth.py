@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from regen.figures.seeds import add_band, plot_seeds
 from regen.figures.style import save_figure, use_style
 from regen.params import FigureFiles
 
@@ -69,9 +70,7 @@ def draw_losses(table: pd.DataFrame, words: int) -> Figure:
     figure, both = panels(table, "steps of Adam")
     for axes, rows in both:
         for depth, look in looks(table).items():
-            loss = rows[rows["depth"] == depth].groupby("step")["loss"]
-            axes.plot(loss.mean(), **look)
-            add_band(axes, loss.min(), loss.max(), look)
+            plot_seeds(axes, rows[rows["depth"] == depth].groupby("step")["loss"], look)
         axes.axhline(math.log(words), color="0.5", linewidth=0.8, linestyle="--")
     figure.axes[0].set_ylabel("loss, nats per word")
     add_legend(figure.axes[0], "lower left")
@@ -94,11 +93,6 @@ def panels(table: pd.DataFrame, xlabel: str) -> tuple[Figure, list[tuple[Axes, p
         axes.yaxis.set_minor_formatter(NullFormatter())
         both.append((axes, table[table["norm"] == norm]))
     return figure, both
-
-
-def add_band(axes: Axes, least: pd.Series[Any], most: pd.Series[Any], look: dict[str, Any]) -> None:
-    """Fill what lies between the seeds, in the colour of their line."""
-    axes.fill_between(least.index, least, most, color=look["color"], alpha=0.15, linewidth=0)
 
 
 def add_legend(axes: Axes, place: Literal["upper right", "lower left"]) -> None:

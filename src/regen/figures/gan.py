@@ -129,7 +129,7 @@ def losses(curves: Curves, title: str) -> Figure:
                 label = "train, with its penalty" if penalised else split
                 ax.plot(curves.history[curves.unit], curves.history[column], style, label=label)
         ax.set(title=player, xlabel=curves.unit, ylabel="loss")
-        _count_steps(ax)
+        count_steps(ax)
         ax.legend()
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -171,7 +171,7 @@ def overview(runs: Mapping[str, Curves]) -> Figure:
 def _plot_progress(ax: Axes, curves: Curves) -> Axes:
     """Plot the metric on `ax` and the distance on a second axis at its right, which is returned."""
     right, scores, history = ax.twinx(), curves.evaluations, curves.history
-    metric, distance = (_numbers(scores[name]) for name in ("metric", curves.distance))
+    metric, distance = (numbers(scores[name]) for name in ("metric", curves.distance))
     ax.plot(history["step"], history["train_metric"], color=METRIC_COLOUR, alpha=0.3, linewidth=0.8)
     ax.plot(scores["step"], metric, "o-", markersize=2, color=METRIC_COLOUR)
     right.plot(scores["step"], distance, "s--", markersize=2, color=DISTANCE_COLOUR)
@@ -183,7 +183,7 @@ def _plot_progress(ax: Axes, curves: Curves) -> Axes:
         each.set_ylabel(name, color=colour)
         each.tick_params(axis="y", colors=colour)
         each.spines[side].set(visible=True, color=colour)
-    _count_steps(ax)
+    count_steps(ax)
     return right
 
 
@@ -192,17 +192,18 @@ def _settled(curves: Curves) -> tuple[float, float]:
     start = UNSETTLED * curves.history["step"].max()
     trained, scored = (table[table["step"] > start] for table in (curves.history, curves.evaluations))
     usual = trained["train_metric"].quantile([OUTLIERS, 1 - OUTLIERS])
-    values = pd.concat([usual, _numbers(scored["metric"])])
+    values = pd.concat([usual, numbers(scored["metric"])])
     room = 0.05 * (values.max() - values.min()) or 1.0
     return values.min() - room, values.max() + room
 
 
-def _count_steps(ax: Axes) -> None:
+def count_steps(ax: Axes) -> None:
+    """Have whole steps, or epochs, below `ax`."""
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def _numbers(column: pd.Series) -> pd.Series:
+def numbers(column: pd.Series) -> pd.Series:
     """Replace 'not finite' by NaN, which leaves a gap in a curve."""
     return pd.to_numeric(column, errors="coerce").astype(float)
 
