@@ -35,7 +35,9 @@ WITHOUT_EFFECT_ON = {
     "measure_corruptions": {"score/kid_subsets", "score/kid_subset_size", "score/runs", "score/samples"},
     "score_samples": {"score/runs", "vae", "realnvp", "gan"},
 }
-BY_HAND = {"src/regen/data/text.py", "src/regen/figures/attention.py", "src/regen/figures/style.py"}
+BY_HAND = {
+    f"src/regen/{name}.py" for name in ("data/text", "figures/attention", "figures/seeds", "figures/style")
+}
 """What stages/translate.py imports for a sentence given to it, of which it writes nothing that DVC keeps."""
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
