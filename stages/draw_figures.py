@@ -79,7 +79,8 @@ def gan(name: str) -> None:
     snapshots = artifacts.read_snapshots(artifacts.snapshots_file(name))
     generator = build_generator(run, tuple(next(iter(snapshots.values())).shape[1:]))
     artifacts.load_weights(generator, artifacts.weights_file(name, params.seeds_of(name)[0]))
-    drawn = Artifacts(Curves(run, *_curves(name)), generator.eval(), snapshots)
+    curves = Curves(run, *map(first_seed, _curves(name)))
+    drawn = Artifacts(curves, generator.eval(), snapshots)
     draw(drawn, f"{name} on {params.data_label(run)}", artifacts.figures_dir(name), files_of(params))
 
 
@@ -91,15 +92,17 @@ def gan_overview() -> None:
 
     params = read_params()
     folder, files = artifacts.figures_dir("gan"), files_of(params)
-    titles = {
-        name: f"{name} on {params.data_label(run)}"
+    runs = {
+        f"{name} on {params.data_label(run)}": name
         for name, run in params.gan.items()
         if run.loss in ("jsd", "w1")
     }
-    curves = {title: Curves(params.gan[name], *_curves(name)) for name, title in titles.items()}
+    tables = {title: _curves(name) for title, name in runs.items()}
+    curves = {
+        title: Curves(params.gan[name], *map(first_seed, tables[title])) for title, name in runs.items()
+    }
     draw_overview(curves, folder, files)
-    scores = {title: artifacts.read_csv(artifacts.evaluations_file(name)) for name, title in titles.items()}
-    distances.draw(scores, folder, files)
+    distances.draw({title: scores for title, (_, scores) in tables.items()}, folder, files)
 
 
 @app.command()
@@ -120,9 +123,9 @@ def corruptions() -> None:
 
 
 def _curves(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Learning curves of a GAN and its scores on the way, of its first seed."""
+    """Learning curves of a GAN and its scores on the way, of all seeds."""
     files = artifacts.gan_history_file(name), artifacts.evaluations_file(name)
-    history, evaluations = (first_seed(artifacts.read_csv(file)) for file in files)
+    history, evaluations = map(artifacts.read_csv, files)
     return history, evaluations
 
 

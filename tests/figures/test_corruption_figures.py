@@ -9,18 +9,12 @@ import torch
 from regen.corruptions import KINDS
 from regen.figures.corruptions import PANELS, draw, draw_distances
 from regen.figures.grids import tile
-from regen.figures.style import use_style
 from regen.params import FigureFiles
+
+pytestmark = pytest.mark.usefixtures("style")
 
 STRENGTHS = {"blur": [0, 0.5, 2], "noise": [0, 8, 16, 32], "mixing": [0, 0.25], "missing": [0, 1, 3]}
 FLOOR = 0.5
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    with use_style():
-        yield
-    plt.close("all")
 
 
 def scores_of(distance="frechet_distance", extractor="classifier"):

@@ -1,23 +1,16 @@
 """What the figure of the GANs' distances shows: a line a run, its seeds, and in one panel what compares."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from regen.figures.distances import distances, draw
-from regen.figures.style import use_style
 from regen.params import FigureFiles
+
+pytestmark = pytest.mark.usefixtures("style")
 
 FILES = FigureFiles(dpi=50, formats=["png"])
 STEPS = [20, 40, 60]
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    with use_style():
-        yield
-    plt.close("all")
 
 
 def scores_of(values, distance="frechet_distance", extractor="classifier", reference="digits, test"):

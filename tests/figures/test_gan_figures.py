@@ -28,8 +28,9 @@ from regen.figures.gan import (
     ways,
 )
 from regen.figures.grids import FRAME, snapshots, tile
-from regen.figures.style import use_style
 from regen.params import FigureFiles
+
+pytestmark = pytest.mark.usefixtures("style")
 
 FILES = FigureFiles(dpi=50, formats=["png"])
 ALWAYS = {
@@ -42,13 +43,6 @@ ALWAYS = {
 }
 UNSCORED = pd.DataFrame({"step": [], "metric": []}, dtype=object)
 EPOCHS = {"steps": None, "epochs": 6, "evaluate_every": 2}
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    with use_style():
-        yield
-    plt.close("all")
 
 
 def history_of(steps=60, steps_per_epoch=10, row=10, valid=False):

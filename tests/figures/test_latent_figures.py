@@ -1,6 +1,5 @@
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -16,20 +15,14 @@ from regen.figures.latent import (
     quantiles,
     scatter,
 )
-from regen.figures.style import use_style
 from regen.likelihood.interpolation import linear, spherical
 from regen.params import Interpolation
 from vae.small import random_images, vae_of
 
+pytestmark = pytest.mark.usefixtures("style")
+
 SHAPES = [(1, 8, 8), (3, 4, 4)]
 WALK = Interpolation(classes=[2, 8], steps=10)
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    with use_style():
-        yield
-    plt.close("all")
 
 
 def labels_of(count):

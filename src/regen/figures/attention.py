@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 
 from regen.artifacts import AttentionMap
 from regen.errors import InputError
-from regen.figures.seeds import add_heading, lines_and_bands, looks, most_seeds, panels_of, plot_seeds
-from regen.figures.style import RENDERERS, save_figure, use_style
+from regen.figures.seeds import looks, name_lines, panels_of, plot_seeds, told_of_seeds
+from regen.figures.style import RENDERERS, add_heading, save_figure, use_style
 from regen.params import FigureFiles
 
 DPI = 150
@@ -85,7 +85,7 @@ def maps_figure(maps: Sequence[AttentionMap], title: str = "") -> Figure:
         draw_attention(axes, each)
         axes.set(xlim=(-0.5, columns - 0.5), ylim=(heights[number // count] - 0.5, -0.5))
     if title:
-        figure.suptitle(f"{title}\n{explained(maps)}", x=0.01, ha="left", fontsize="medium")
+        add_heading(figure, f"{title}\n{explained(maps)}")
     return figure
 
 
@@ -128,7 +128,7 @@ def curves_figure(history: pd.DataFrame, title: str) -> Figure:
     for axes in (losses, accuracies):
         mark_epochs(axes)
     seeds = history["seed"].nunique()
-    figure.suptitle(title if seeds == 1 else f"{title}: {seeds} seeds", x=0.01, ha="left", fontsize="medium")
+    add_heading(figure, title if seeds == 1 else f"{title}: {seeds} seeds")
     return figure
 
 
@@ -156,11 +156,9 @@ def losses_figure(runs: Sequence[Records]) -> Figure:
     for axes in panels.values():
         axes.set_ylim(0)
         mark_epochs(axes)
-    add_heading(
-        figure,
-        "Validation loss, nats per word, after the decoder's own words\n"
-        f"{lines_and_bands(most_seeds(run.history for run in runs))}",
-    )
+    name_lines(figure)
+    told = told_of_seeds(run.history for run in runs)
+    add_heading(figure, f"Validation loss, nats per word, after the decoder's own words\n{told}")
     return figure
 
 
@@ -174,9 +172,10 @@ def lengths_figure(runs: Sequence[Records]) -> Figure:
         ends = run.lengths.groupby("quarter")[["shortest", "longest"]].first()
         axes.set_xticks(list(ends.index), [words(*pair) for pair in ends.to_numpy().tolist()])
         axes.set_xlabel("quarters of the test sentences, by the length of the source")
-    several = most_seeds(run.lengths for run in runs) > 1
-    drawn = "Means of the seeds, ± standard deviation over them." if several else lines_and_bands(1)
-    add_heading(figure, f"BLEU by the length of the source\n{drawn}")
+    name_lines(figure)
+    several = "Means of the seeds, ± standard deviation over them."
+    told = told_of_seeds((run.lengths for run in runs), several)
+    add_heading(figure, f"BLEU by the length of the source\n{told}")
     return figure
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from regen.artifacts import FRECHET, distance_in
 from regen.figures.grids import tile
-from regen.figures.style import save_figure, use_style
+from regen.figures.style import add_heading, save_figure, use_style
 from regen.params import FigureFiles
 
 PANELS = {
@@ -58,7 +58,7 @@ def draw_distances(scores: pd.DataFrame, examples: Mapping[str, Tensor], data: s
         above.set(title=title, xlabel=strength)
         show_examples(below, examples[kind])
     grid[0, 0].set_ylabel(f"{FRECHET[distance]}\n({scores['extractor'].iloc[0]})")
-    figure.suptitle(heading(scores, data), x=0.01, ha="left", fontsize="medium")
+    add_heading(figure, heading(scores, data))
     return figure
 
 

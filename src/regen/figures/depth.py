@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from regen.figures.seeds import add_band, plot_seeds
-from regen.figures.style import save_figure, use_style
+from regen.figures.style import add_heading, save_figure, use_style
 from regen.params import FigureFiles
 
 TITLES = {
@@ -99,8 +99,3 @@ def add_legend(axes: Axes, place: Literal["upper right", "lower left"]) -> None:
     """Name the lines, the shallowest first."""
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc=place)  # drawn from the deepest on
-
-
-def add_heading(figure: Figure, text: str) -> None:
-    """Write the caption above the figure."""
-    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from regen.dirac.game import Array, Trajectories
 from regen.dirac.verdict import distance, finite
 from regen.errors import InputError
-from regen.figures.style import save_figure, use_style
+from regen.figures.style import add_heading, save_figure, use_style
 from regen.params import FigureFiles
 
 COLOURS = {"converges": "#0072B2", "converges slowly": "#009E73", "cycles": "#E69F00", "diverges": "#D55E00"}
@@ -194,7 +194,7 @@ def draw_overview(trajectories: Trajectories, verdicts: pd.DataFrame) -> Figure:
         "Dashed: the players' distance, where the average is judged. "
         "$\\rho$:\u00a0spectral radius of the linearised update."
     )
-    figure.suptitle(textwrap.fill(text, 30 * columns), x=0.01, ha="left", fontsize="medium")
+    add_heading(figure, textwrap.fill(text, 30 * columns))
     return figure
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from regen.artifacts import FRECHET, distance_in
-from regen.figures.gan import count_steps, numbers
-from regen.figures.seeds import add_heading, lines_and_bands, looks, most_seeds, panels_of, plot_seeds
-from regen.figures.style import save_figure, use_style
+from regen.artifacts import distance_in
+from regen.figures.gan import count_steps, name_of_distance, numbers
+from regen.figures.seeds import looks, name_lines, panels_of, plot_seeds, told_of_seeds
+from regen.figures.style import add_heading, save_figure, use_style
 from regen.params import FigureFiles
 
 
@@ -24,7 +24,9 @@ def draw(runs: Mapping[str, pd.DataFrame], folder: Path, files: FigureFiles) -> 
 
 def distances(runs: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw the distances over the steps; those of one kind, by the same features and images, in one panel."""
-    panel = {name: _compared(scores) for name, scores in runs.items()}
+    panel = {
+        name: f"{name_of_distance(scores)} to {scores['reference'].iloc[-1]}" for name, scores in runs.items()
+    }
     figure, panels = panels_of(panel.values())
     for (name, scores), look in zip(runs.items(), looks(list(runs)), strict=True):
         distance = numbers(scores[distance_in(scores)])
@@ -32,12 +34,6 @@ def distances(runs: Mapping[str, pd.DataFrame]) -> Figure:
     for axes in panels.values():
         axes.set(xlabel="generator steps", xlim=(0, None), ylim=(0, None))
         count_steps(axes)
-    add_heading(
-        figure, f"The samples' distance to the test images\n{lines_and_bands(most_seeds(runs.values()))}"
-    )
+    name_lines(figure)
+    add_heading(figure, f"The samples' distance to the test images\n{told_of_seeds(runs.values())}")
     return figure
-
-
-def _compared(scores: pd.DataFrame) -> str:
-    last = scores.iloc[-1]
-    return f"{FRECHET[distance_in(scores)]} ({last['extractor']}) to {last['reference']}"

@@ -71,8 +71,7 @@ class Curves:
     @property
     def names(self) -> tuple[str, str]:
         """Labels of metric and distance, the latter with its feature extractor."""
-        extractor = self.evaluations["extractor"].iloc[-1]
-        return METRICS[self.run.loss], f"{FRECHET[self.distance]} ({extractor})"
+        return METRICS[self.run.loss], name_of_distance(self.evaluations)
 
 
 @dataclass(frozen=True)
@@ -201,6 +200,11 @@ def count_steps(ax: Axes) -> None:
     """Have whole steps, or epochs, below `ax`."""
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def name_of_distance(scores: pd.DataFrame) -> str:
+    """Name of the Frechet distance of `scores`, with its feature extractor."""
+    return f"{FRECHET[distance_in(scores)]} ({scores['extractor'].iloc[-1]})"
 
 
 def numbers(column: pd.Series) -> pd.Series:

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 LOOKS = (("-", "o"), ("--", "s"), ("-.", "^"), (":", "D"))
 """Line styles and markers by turns: lines that run the same way all stay visible."""
 
+LINES_AND_BANDS = "Lines: means of the seeds. Bands: from the least seed to the largest."
+
 
 def looks(labels: Sequence[str]) -> list[dict[str, Any]]:
     """Look of the line of each label, the same in every figure."""
@@ -34,16 +36,10 @@ def add_band(axes: Axes, least: pd.Series[Any], most: pd.Series[Any], look: dict
     axes.fill_between(least.index, least, most, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def most_seeds(tables: Iterable[pd.DataFrame]) -> int:
-    """How many seeds the table with the most of them holds: one without a column for them holds one."""
-    return max(table["seed"].nunique() if "seed" in table else 1 for table in tables)
-
-
-def lines_and_bands(seeds: int) -> str:
-    """What lines and bands show, where there are so many seeds, or fewer."""
-    if seeds == 1:
-        return "One seed each."
-    return "Lines: means of the seeds. Bands: from the least seed to the largest."
+def told_of_seeds(tables: Iterable[pd.DataFrame], several: str = LINES_AND_BANDS) -> str:
+    """What is shown of the seeds of `tables`: `several`, unless each has one, as one without that column."""
+    has_several = any("seed" in each and each["seed"].nunique() > 1 for each in tables)
+    return several if has_several else "One seed each."
 
 
 def panels_of(titles: Iterable[str]) -> tuple[Figure, dict[str, Axes]]:
@@ -56,7 +52,6 @@ def panels_of(titles: Iterable[str]) -> tuple[Figure, dict[str, Axes]]:
     return figure, panels
 
 
-def add_heading(figure: Figure, text: str) -> None:
-    """Write the caption above the figure, and the names of the lines below it, where they hide none."""
+def name_lines(figure: Figure) -> None:
+    """Write the names of the lines below the figure, where they hide none."""
     figure.legend(loc="outside lower center", ncols=2)
-    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")

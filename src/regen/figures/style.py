@@ -24,6 +24,11 @@ def use_style() -> AbstractContextManager[None]:
     return plt.style.context(["default", STYLE])
 
 
+def add_heading(figure: Figure, text: str) -> None:
+    """Write what `figure` shows above it."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")
+
+
 def save_figure(figure: Figure, path: Path, files: FigureFiles) -> None:
     """Publish `figure` as `path` with the suffixes of the formats in `files`, and close it.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regen.figures.style import save_figure, use_style
+from regen.figures.style import add_heading, save_figure, use_style
 from regen.params import FigureFiles
 from regen.theory.estimators import FIXED, GROWS, IMPORTANCE, PLAIN, rate
 
@@ -54,11 +54,6 @@ def draw_rate(table: pd.DataFrame) -> Figure:
         "Points: measured. Lines: exact, of slope -1/2.",
     )
     return figure
-
-
-def add_heading(figure: Figure, text: str) -> None:
-    """Write the caption above the figure."""
-    figure.suptitle(text, x=0.01, ha="left", fontsize="medium")
 
 
 def draw_errors(axes: Axes, rows: pd.DataFrame, x: str, error: str, label: str) -> None:
