@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,12 @@ class Nodes:
         return {"include_dashboard": False, "memory": 8 * GIB, "env_vars": env}
 
     def add(self, name, **resources):
-        self.cluster.add_node(**resources, **self.options(name))
+        """Add a node that ignores SIGINT, as what a script starts in its background does."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.cluster.add_node(**resources, **self.options(name))
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     @contextmanager
     def holding(self):

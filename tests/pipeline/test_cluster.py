@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.clones import make_clone
 from pipeline.nodes import GIB, TOKEN, Nodes, is_ray, make_training, of_ray, running
+from regen.pipeline import node
 from regen.pipeline.task import Needs, Task
 from waiting import FOREVER, PATIENCE, wait_for
 
@@ -247,6 +249,22 @@ def test_there_is_room_for_what_the_nodes_have(place):
     assert place.has_room(a_task("true", cpus=99), runs)  # so that it fails at once
     place.stop(runs)
     assert [run.exit_code for run in runs] == [143, 143, 143]
+
+
+def test_a_task_that_hears_nothing_is_forced_to_end(place, monkeypatch):
+    from regen.pipeline.connection import ray
+
+    def deaf(_):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        yield "began", "node"
+        time.sleep(FOREVER)
+
+    monkeypatch.setattr(node, "PATIENCE", 1.0)
+    place.execute = ray.remote(deaf)
+    run = place.start(a_task("true"))
+    wait_for(lambda: place.wait([run], 0.5) or run.began is not None)
+    place.stop([run])
+    assert run.exit_code == 137
 
 
 def test_what_waits_for_the_only_node_fails_when_that_dies(place, monkeypatch):

@@ -127,11 +127,12 @@ class Cluster:
         for one in live:
             one.asked_to_end = True
             ray.cancel(one.stream, force=False)
-        until = time.monotonic() + node.PATIENCE + node.EVERY
-        while live and (left := until - time.monotonic()) > 0:
-            self._take_next(live, left)
-            live = [one for one in live if one.exit_code is None]
-        for one in live:
+        ends = {one.stream.completed(): one for one in live}  # at the end of a stream `next` waits for that
+        ended, deaf = ray.wait(list(ends), num_returns=len(ends), timeout=node.PATIENCE + node.EVERY)
+        for one in (ends[each] for each in ended):
+            while one.exit_code is None:
+                self._take(one)
+        for one in (ends[each] for each in deaf):
             ray.cancel(one.stream, force=True)
             one.exit_code = 137
 

@@ -59,6 +59,8 @@ def execute(job: Job) -> Iterator[Event]:
 
     from regen.artifacts.paths import cache_dir
 
+    # by which Ray cancels; a node that a script has started in its background ignores the signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield from run(job, cache_dir(), lambda digest: ray.get(job.contents[digest]))
 
 
