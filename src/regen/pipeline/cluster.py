@@ -129,12 +129,12 @@ class Cluster:
             ray.cancel(one.stream, force=False)
         ends = {one.stream.completed(): one for one in live}  # at the end of a stream `next` waits for that
         ended, deaf = ray.wait(list(ends), num_returns=len(ends), timeout=node.PATIENCE + node.EVERY)
-        for one in (ends[each] for each in ended):
-            while one.exit_code is None:
-                self._take(one)
-        for one in (ends[each] for each in deaf):
-            ray.cancel(one.stream, force=True)
-            one.exit_code = 137
+        for end in ended:
+            while ends[end].exit_code is None:
+                self._take(ends[end])
+        for end in deaf:
+            ray.cancel(ends[end].stream, force=True)
+            ends[end].exit_code = 137
 
     def _submit(self, running: Remote) -> None:
         """Start a task, or start it again, from the checkpoints that are kept of it."""
