@@ -223,3 +223,11 @@ def make_clone(base: Path, small: bool = True) -> Clone:
     clone.git("add", "--all")
     clone.git("commit", "--quiet", "--message=Start")
     return clone
+
+
+def copy_of(other: Path, base: Path) -> Clone:
+    """Return a copy below `base` of the clone below `other`, with all that it has run."""
+    # but what DVC knows of the files there, by their inodes
+    ignored = shutil.ignore_patterns("site", "tmp")
+    shutil.copytree(other, base, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+    return Clone(base / "regen", environment(base))

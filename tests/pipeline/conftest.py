@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from pipeline.clones import Clone, Stage, environment, make_clone
+from pipeline.clones import Clone, Stage, copy_of, make_clone
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +34,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Clone:
             base = tmp_path_factory.mktemp("pipeline")
             reproduce(base)
             name.write_text(str(base))
-    copy = tmp_path_factory.mktemp("pipeline")
-    # but what DVC knows of the files there, by their inodes
-    ignored = shutil.ignore_patterns("site", "tmp")
-    shutil.copytree(name.read_text(), copy, symlinks=True, ignore=ignored, dirs_exist_ok=True)
-    return Clone(copy / "regen", environment(copy))
+    return copy_of(Path(name.read_text()), tmp_path_factory.mktemp("pipeline"))
 
 
 def reproduce(base: Path) -> Clone:

@@ -1,4 +1,4 @@
-"""A cluster of four nodes, which Ray simulates on one machine, and a toy pipeline with a training."""
+"""A cluster of four nodes, which Ray simulates, its tasks, and a toy pipeline with a training."""
 
 import os
 import shutil
@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 
 from pipeline.toy import Toy, make_toy
+from regen.pipeline.task import Needs, Task
+from waiting import wait_for
 
 TOKEN = "a token of the tests, at least as long as Ray's own"
 GIB = 1 << 30
@@ -163,3 +165,20 @@ def make_training(base, steps):
     (made.root / "source.txt").write_text(str(steps))
     (made.root / "stages/copy.py").unlink()  # which Python would take for its own `copy`
     return Training(made.root, made.env)
+
+
+def finished(place, *tasks):
+    """Run tasks side by side until all have ended."""
+    runs = [place.start(task) for task in tasks]
+
+    def have_ended():
+        if left := [run for run in runs if run.exit_code is None]:
+            place.wait(left, 0.5)
+        return not left
+
+    wait_for(have_ended, every=0)
+    return runs
+
+
+def a_task(command, name="task", outs=(), **needs):
+    return Task(name, command, (), tuple(map(Path, outs)), Path(f"{name}.log"), Needs(**needs))

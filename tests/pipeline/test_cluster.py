@@ -4,16 +4,14 @@ import re
 import shutil
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline.clones import yaml
-from pipeline.nodes import GIB, TOKEN, Nodes, is_ray, make_training, of_ray, running
+from pipeline.clones import copy_of, yaml
+from pipeline.nodes import GIB, TOKEN, Nodes, a_task, finished, is_ray, make_training, of_ray, running
 from regen.pipeline import node
-from regen.pipeline.task import Needs, Task
 from waiting import FOREVER, PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
@@ -56,20 +54,23 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, toy, 
     assert toy.git("status", "--porcelain").count("part") == 0
 
 
-def test_one_stage_of_each_kind_reads_what_it_declares_and_gives_the_same_bytes(nodes, disturbed, stages):
-    """As a node has nothing else of the real pipeline's, and finds no result of an earlier run."""
-    expected = disturbed.content("data", "models", "reports")
+def test_one_stage_of_each_kind_reads_what_it_declares_and_gives_the_same_bytes(
+    nodes, reproduced, stages, tmp_path
+):
+    """It finds no result of an earlier run, neither in its place nor in DVC's caches."""
+    clone = copy_of(reproduced.root.parent, tmp_path)
     kinds = {name.partition("@")[0]: name for name in reversed(stages)}  # the first of each
-    shutil.rmtree(disturbed.root / ".dvc/cache/runs")
-    lock = disturbed.root / "dvc.lock"
+    lock = clone.root / "dvc.lock"
     noted = yaml.load(lock)
     for name in kinds.values():
         noted["stages"].pop(name)
+        for out in stages[name].outs:
+            node.remove(clone.root / out)
     yaml.dump(noted, lock)
-    driver = replace(disturbed, env=disturbed.env | {"RAY_AUTH_TOKEN": TOKEN})
-    told = driver.regen("run", "--address", nodes.address).stdout
-    made = disturbed.content("data", "models", "reports")
+    shutil.rmtree(clone.root / ".dvc/cache/runs")
+    told = clone.regen("run", "--address", nodes.address).stdout
     assert f"stages: {len(kinds)} ran, {len(stages) - len(kinds)} up to date" in told
+    made, expected = (each.content("data", "models", "reports") for each in (clone, reproduced))
     assert made.keys() == expected.keys()
     different = {path for path, data in made.items() if data != expected[path]}
     assert {path for path in different if "timings" not in path and not path.endswith("index.html")} == set()
@@ -188,23 +189,6 @@ def place(nodes, toy, monkeypatch):
     monkeypatch.delenv("REGEN_THREADS", raising=False)
     with cluster(nodes.address) as place:
         yield place
-
-
-def finished(place, *tasks):
-    """Run tasks side by side until all have ended."""
-    runs = [place.start(task) for task in tasks]
-
-    def have_ended():
-        if left := [run for run in runs if run.exit_code is None]:
-            place.wait(left, 0.5)
-        return not left
-
-    wait_for(have_ended, every=0)
-    return runs
-
-
-def a_task(command, name="task", outs=(), **needs):
-    return Task(name, command, (), tuple(map(Path, outs)), Path(f"{name}.log"), Needs(**needs))
 
 
 @pytest.mark.parametrize(
