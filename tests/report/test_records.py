@@ -95,6 +95,13 @@ def test_each_verdict_that_is_added_stands_below_its_claim(books):
         assert all(f"<dt>recorded run {run}</dt>" in beside for run, _ in found)
 
 
+def test_a_recorded_curve_is_held_against_the_report_where_the_two_are_furthest_apart(books):
+    alone, beside = books["ift6135"]
+    assert beside.count("where the report has") == 1
+    assert "142.51</span>, where the report has 143.85<br>" in beside
+    assert "where the report has" not in alone
+
+
 def test_their_pictures_are_part_of_the_page(books):
     picture = REPO / "results/paper-cpu/figures/l100/samples.png"
     held = base64.b64encode(picture.read_bytes()).decode()
