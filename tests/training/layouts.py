@@ -2,7 +2,8 @@
 
 Everything takes odd batches, of images whose strides put channels last. Memory that is overwritten is noticed
 only on CPUs, and at sizes, where it matters: `convolutions` runs in processes of its own, which it may end.
-`Watch` fails on all CPUs where torch could take a convolution for one with channels last, before it runs.
+`Watch` fails on all CPUs where torch could take a strided 1x1 convolution for one with channels last, before
+it runs.
 """
 
 from itertools import product
@@ -12,12 +13,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fidelity.small import TRAINING, labelled
-from gan.small import run_of
 from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import ClassifierNet
 from regen.fidelity.training import ClassifierLearner
-from regen.gan.learner import GanLearner
-from regen.gan.networks import build_critic, build_generator
 from regen.params import Conv
 from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
@@ -39,14 +37,26 @@ LARGE, SMALL_MAPS, PIXEL = (33, 64), (BATCH, 9), (BATCH, 1)
 
 
 class Watch(TorchDispatchMode):
-    """Fails where a convolution, also one in a gradient, may be taken for one with channels last."""
+    """Fails where a strided 1x1 convolution, also one in a gradient, may be taken for one with channels last.
+
+    `points` counts those that it saw.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.points = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.aten.convolution.default:
-            check(*args[:2])  # image and weights
+            self.check(*args[:2], args[3])  # image, weights and stride
         elif func is torch.ops.aten.convolution_backward.default:
-            check(*args[1:3])  # which decide, and not the gradient before them
+            self.check(*args[1:3], args[4])  # which decide, and not the gradient before them
         return func(*args, **(kwargs or {}))
+
+    def check(self, image, weights, stride):
+        if weights.shape[2:] == (1, 1) and max(stride) > 1:
+            self.points += 1
+            check(image, weights)
 
 
 def check(*tensors):
@@ -125,26 +135,6 @@ def vae(width, precision):
     learner.validate()
 
 
-def gan(networks, width, precision):
-    cases = [(1, "none"), (3, "none")]
-    if networks == "residual" and precision == "float32":
-        cases += [(3, "r1"), (3, "gp")]  # whose gradients' gradients are convolutions too
-    for channels, penalty in cases:
-        run = run_of(
-            networks,
-            width=width,
-            batch_size=BATCH,
-            critic_steps=1,
-            penalty=penalty,
-            penalty_coefficient=float(penalty != "none"),
-        )
-        players = (place(build(run, (channels, 8, 8)), CPU) for build in (build_generator, build_critic))
-        learner = GanLearner(run, *players, autocast(precision, CPU))
-        pixels = images_of(channels, 8)
-        learner.step(pixels)
-        learner.losses(pixels)
-
-
 def classifier(augment, width, precision):
     settings = TRAINING.model_copy(update={"widths": [width, width], "augment": augment})
     for channels in (1, 3):
@@ -157,20 +147,24 @@ def classifier(augment, width, precision):
 
 LEARNERS = {
     "vae": vae,
-    "residual": lambda *which: gan("residual", *which),
-    "dcgan": lambda *which: gan("dcgan", *which),
     "classifier": lambda *which: classifier(False, *which),
     "augmented": lambda *which: classifier(True, *which),
 }
 
 
 def learn(name):
-    """Take a step, or a few, of the learner of that name at all widths and in both precisions, watched."""
+    """Take a step, or a few, of the learner of that name at all widths and in both precisions, watched.
+
+    Return the number of its strided 1x1 convolutions.
+    """
+    points = 0
     for width, precision in product(WIDTHS, ERRORS):
         set_precision(precision, CPU)
         torch.manual_seed(width)
-        with Watch():
+        with Watch() as watch:
             LEARNERS[name](width, precision)
+        points += watch.points
+    return points
 
 
 if __name__ == "__main__":

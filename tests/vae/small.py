@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from regen.params import VaeRun
+from regen.params import Conv, VaeRun
 from regen.vae.networks import build_vae
 
 L100 = VaeRun(
@@ -24,6 +24,16 @@ L100 = VaeRun(
     planar_layers=0,
 )
 SMALL = L100.model_copy(update={"encoder": [16], "decoder": [16], "latent": 2, "logit_shift": 0.0})
+
+
+def conv(channels, kernel, **others):
+    return Conv(channels=channels, kernel=kernel, **others)
+
+
+CONV = {
+    "encoder": [conv(4, 3, padding=1, pool=2), conv(5, 2, stride=2), 6],
+    "decoder": [7, conv(3, 2), conv(2, 3), conv(2, 2, stride=2)],
+}
 
 
 def vae_of(shape=(1, 2, 3), seed=0, gain=1.0, encoder_gain=1.0, **changes):

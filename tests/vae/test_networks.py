@@ -10,11 +10,11 @@ from regen.artifacts import write_tensors
 from regen.artifacts.datasets import Images
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
-from regen.params import Conv, read_params
+from regen.params import read_params
 from regen.vae.networks import FromPoint, build_vae, load_vae
 from regen.vae.observations import observations, scale
 from regen.vae.posterior import DiagonalGaussian
-from vae.small import L100, SMALL, vae_of
+from vae.small import CONV, L100, SMALL, vae_of
 
 SHAPE = (1, 28, 28)
 REPO = Path(__file__).parents[2]
@@ -189,16 +189,6 @@ def test_other_observations_are_the_intensities(every_intensity):
     assert torch.equal(every_intensity.pixels, before)
 
 
-def conv(channels, kernel, **others):
-    return Conv(channels=channels, kernel=kernel, **others)
-
-
-CONV = {
-    "encoder": [conv(4, 3, padding=1, pool=2), conv(5, 2, stride=2), 6],
-    "decoder": [7, conv(3, 2), conv(2, 3), conv(2, 2, stride=2)],
-}
-
-
 @pytest.mark.parametrize("profile", ["quick", "paper"])
 def test_every_run_of_the_profiles_can_be_built(profile):
     for run in read_params(REPO / f"profiles/{profile}.yaml").vae.values():
@@ -233,11 +223,13 @@ def test_convolutions_give_what_torch_gives_by_hand():
     torch.testing.assert_close(vae.decode(z), last(h).reshape(3, -1))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (4, 1), (5, 2)])
-def test_a_transposed_convolution_of_one_pixel_is_torch_s(kernel, stride):
+def test_a_transposed_convolution_of_one_pixel_is_torch_s(kernel, stride, layout):
     torch.manual_seed(0)
     ours, torchs = FromPoint(7, 5, kernel, stride), nn.ConvTranspose2d(7, 5, kernel, stride)
     torchs.load_state_dict(ours.state_dict())
+    ours.to(memory_format=layout)
     found, expected = [], []
     for layer, results in ((ours, found), (torchs, expected)):
         x = torch.linspace(-2, 2, 21).reshape(3, 7, 1, 1).requires_grad_()

@@ -89,16 +89,27 @@ def keep_freed_memory() -> None:
 
 
 def place(network: Network, device: torch.device) -> Network:
-    """Move `network` to `device`, with channels last on CUDA, where its convolutions are fastest.
+    """Move `network` to `device`, with channels last where its convolutions are faster so and may have them.
 
-    A convolution takes its layout from its weights or, where theirs is the plain one, from its input. On a
-    CPU neither may have channels last: with fewer channels than a vector register holds, 8 under AVX2 and 16
-    under AVX-512, oneDNN's gradient of the weights of strided 1x1 convolutions then writes out of bounds
-    (https://github.com/uxlfoundation/oneDNN/issues/6035). Hence all networks with convolutions are placed
-    here, and all that enters them is `plain`.
+    On CUDA all may. On a CPU not in float64, whose results keep the last bits that they have in the plain
+    layout; nor may strided 1x1 ones: with fewer channels than a vector register holds, 8 under AVX2 and 16
+    under AVX-512, oneDNN's gradient of their weights then writes out of bounds
+    (https://github.com/uxlfoundation/oneDNN/issues/6035). A convolution takes its layout from its weights or,
+    where theirs is the plain one, from its input. Hence all networks with convolutions are placed here, and
+    all that enters them is `plain`.
     """
-    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    last = device.type == "cuda" or not (
+        torch.get_default_dtype() == torch.float64 or any(map(_is_strided_point, network.modules()))
+    )
+    layout = torch.channels_last if last else torch.contiguous_format
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
+
+
+def _is_strided_point(module: nn.Module) -> bool:
+    """Whether `module` is a convolution of single pixels that skips some."""
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        return False
+    return module.kernel_size == (1, 1) and module.stride != (1, 1)
 
 
 def plain(x: Tensor) -> Tensor:

@@ -34,7 +34,10 @@ class FromPoint(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # takes no size
         """Maps (N, channels, kernel, kernel) for `x` (N, inputs, 1, 1)."""
-        maps = (x.flatten(1) @ self.weight.flatten(1)).unflatten(1, self.weight.shape[1:])
+        plain = self.weight.is_contiguous()  # else channels last; either way the matrix is a view, not a copy
+        weight = self.weight if plain else self.weight.permute(0, 2, 3, 1)
+        maps = (x.flatten(1) @ weight.flatten(1)).unflatten(1, weight.shape[1:])
+        maps = maps if plain else maps.permute(0, 3, 1, 2)
         return maps if self.bias is None else maps + self.bias[:, None, None]
 
 
