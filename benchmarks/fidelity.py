@@ -56,13 +56,14 @@ class Bare(Dataset[Tensor]):
 def settings(count: int) -> Score:
     return Score(
         extractor="classifier",
-        weights=None,
+        weights={},
         samples=count,
         splits=10,
         batch_size=250,
         kid_subsets=100,
         kid_subset_size=count // 10,
         runs={},
+        beside={},
     )
 
 

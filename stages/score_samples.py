@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+import typer
 from torch import Tensor
 
 from regen import artifacts, stage
 from regen.data.catalog import DATASETS
 from regen.errors import InputError
-from regen.fidelity.scores import load_scorer
+from regen.fidelity.scores import load_beside, load_scorer
 from regen.params import Params, read_params
 from regen.params.mistakes import suggest
 from regen.training.device import exact, place, set_up
@@ -19,24 +20,50 @@ if TYPE_CHECKING:
     from regen.vae.networks import VAE
 
 
-def score_samples(name: str) -> None:
+Beside = Annotated[bool, typer.Option(help="Score by the run's extractors in score.beside instead.")]
+
+
+def score_samples(name: str, beside: Beside = False) -> None:
     """Score samples of the run NAME against the data set that params.yaml's score.runs holds it to."""
     params = read_params()
     score = params.score
     if name not in score.runs:
         raise InputError(f"params.yaml: score.runs: no {name!r}; {suggest(name, list(score.runs))}")
     device = set_up(params.device, exact(params.precision))
+    if beside:
+        score_beside(params, name, device)
+        return
     data = score.runs[name]
     scorer = load_scorer(score, data, device)
-    if name in params.vae:  # of its first seed, whose figures are shown
-        scores = scorer(vae_samples(params, name, device))
-        if params.vae_run(name).data == data:  # else the classifier knows other images
-            scores["misread"] = misread(params, name, device)
-    else:
-        make = gan_samples if name in params.gan else realnvp_samples
-        seeds = params.seeds_of(name)
-        scores = artifacts.over_seeds([scorer(make(params, name, seed, device)) for seed in seeds])
+    scores = artifacts.over_seeds([scorer(images) for images in samples(params, name, device)])
+    if name in params.vae and params.vae_run(name).data == data:  # else the classifier knows other images
+        scores["misread"] = misread(params, name, device)
     artifacts.write_metrics(artifacts.scores_file(name, "fidelity"), scores)
+
+
+def score_beside(params: Params, name: str, device: torch.device) -> None:
+    """Score the same samples by each of the extractors that score.beside lists for the run NAME."""
+    from regen.artifacts.datasets import read_dataset
+
+    score = params.score
+    if name not in score.beside:
+        raise InputError(f"params.yaml: score.beside: no {name!r}; {suggest(name, list(score.beside))}")
+    listed = score.beside[name]
+    test = read_dataset(artifacts.dataset_file(listed.data)).splits["test"]
+    images = samples(params, name, device)
+    found: dict[str, artifacts.Metrics] = {}
+    for extractor in listed.extractors:
+        scorer = load_beside(score, extractor, listed.data, test, device)
+        found[extractor] = artifacts.over_seeds([scorer(each) for each in images])
+    artifacts.write_metrics(artifacts.scores_file(name, "beside"), found)
+
+
+def samples(params: Params, name: str, device: torch.device) -> list[Tensor]:
+    """Images of each seed of the run NAME; of a VAE's first, whose figures are shown."""
+    if name in params.vae:
+        return [vae_samples(params, name, device)]
+    make = gan_samples if name in params.gan else realnvp_samples
+    return [make(params, name, seed, device) for seed in params.seeds_of(name)]
 
 
 def gan_samples(params: Params, name: str, seed: int, device: torch.device) -> Tensor:

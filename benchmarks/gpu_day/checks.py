@@ -104,9 +104,20 @@ def trace(run: GanRun, steps: int, device: torch.device, precision: str, seed: i
     return torch.stack([ours.step().clone() for _ in range(steps)]).cpu().double()
 
 
-def peak_memory(device: torch.device) -> float:
-    """Peak memory in GB: of the device's tensors since the last reset, or of this process on a CPU."""
-    return torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else memory.peak()
+def reset_memory(device: torch.device) -> int:
+    """Bytes of the device that are taken now, from where on `peak_memory` is to measure; 0 on a CPU.
+
+    Libraries keep workspaces of what was computed before until the process ends.
+    """
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
+def peak_memory(device: torch.device, taken: int) -> float:
+    """Peak memory in GB: of the device beyond what was `taken` before, or of this process on a CPU."""
+    return (torch.cuda.max_memory_allocated() - taken) / 1e9 if device.type == "cuda" else memory.peak()
 
 
 def recorded_is_plain(run: GanRun, steps: int, device: torch.device) -> Found:
@@ -114,9 +125,9 @@ def recorded_is_plain(run: GanRun, steps: int, device: torch.device) -> Found:
     set_precision("float64", device)
     found, peaks = [], []
     for recorded in (False, True):
-        torch.cuda.reset_peak_memory_stats()
+        taken = reset_memory(device)
         found.append(trace(run, steps, device, "float64", seed=1, recorded=recorded))
-        peaks.append(peak_memory(device))
+        peaks.append(peak_memory(device, taken))
     plain, replayed = found
     difference = float(((plain - replayed).abs() / plain.abs().clamp(min=1e-3)).max())
     return {

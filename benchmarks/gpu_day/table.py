@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks import attention, fidelity, flow, gan, vae
-from benchmarks.gpu_day.checks import peak_memory
+from benchmarks.gpu_day.checks import peak_memory, reset_memory
 from benchmarks.gpu_day.plan import row_name
 from benchmarks.gpu_day.profile import SHAPE, Profile
 from benchmarks.gpu_day.profile import Table as Settings
@@ -61,13 +61,12 @@ def time_steps(run: GanRun, precision: str, recorded: bool, settings: Settings, 
     set_precision(precision, device)
     pixels = torch.randint(256, (gan.IMAGES, *DATASETS[run.data].shape), dtype=torch.uint8)
     torch.manual_seed(0)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    taken = reset_memory(device)
     ours = gan.Ours(run, pixels, device, precision, recorded)
     operations = ours.operations()
     many = gan.repeated(ours.step, settings.steps, device)
     timing = compare("", many, None, target="", repeats=settings.repeats, part=settings.steps)
-    peak, products = peak_memory(device), rate(precision, device)
+    peak, products = peak_memory(device, taken), rate(precision, device)
     fastest, slowest = timing.spread
     width = run.width if isinstance(run, ResidualRun) else 0
     return {

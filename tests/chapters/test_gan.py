@@ -1,8 +1,11 @@
 """The GANs' chapter, on made-up records."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from chapters import made_up
 from chapters.made_up import GAN, GANS, ON_THE_WAY, edit, gan_history, write
 from regen import artifacts
 from regen.chapters import gan, scores
@@ -135,6 +138,21 @@ def test_verdicts(params, chapter, scored):
     assert judged["verdict"].to_dict() == {claim.id: "agrees" for claim in CLAIMS.claims} | words
     assert judged.loc["d", "ours"] == "w1_2 (20.00), jsd_3 (40.00), jsd_1 (50.00)"
     assert judged.loc["f", "ours"] == "not scored"
+
+
+def test_scores_of_the_report_s_extractor_stand_beside_its_own_and_are_judged(recorded, scored):
+    """Whatever extractor scored on the way: W1's run is judged by the classifier still."""
+    found = replace(scored, beside={"jsd_1": {INCEPTION: made_up.scores(125.0, INCEPTION)}})
+    chapter = gan.chapter(recorded, CLAIMS, found)
+    rows = chapter.tables[0].data.set_index("run")
+    assert rows.loc["jsd_1", ["distance", "extractor"]].tolist() == [125.0, INCEPTION]
+    assert rows.loc["w1_2", ["distance", "extractor"]].tolist() == [20.0, "classifier"]
+    facts = all_facts([chapter, scores.chapter(recorded, found)])
+    given = {"extractor": INCEPTION}
+    claims = claim("a", "jsd_1", "distance", 124.0, tolerance=1.5, given=given), CLAIMS.claims[3]
+    judged = table(judge(Claims(claims), facts))
+    assert judged["verdict"].tolist() == ["agrees"] * 2
+    assert judged["ours"].tolist() == [125.0, "w1_2 (20.00), jsd_3 (40.00), jsd_1 (50.00)"]
 
 
 def test_a_run_that_no_report_has_has_no_say_in_which_metric_tells_more(recorded, read):

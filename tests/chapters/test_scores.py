@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -34,6 +36,21 @@ def test_of_several_seeds_the_deviation_is_shown(recorded):
     _, one_seed, row = found.tables[0].rows
     assert row[3:8] == ["5.00 ± 0.50", "20.00 ± 2.00", "0.0200 ± 0.2500", "0.5", "0.25 ± 0.0625"]
     assert one_seed[3:5] == ["2.00 ± 0.12", "50.00"]
+
+
+def test_other_extractors_have_rows_and_facts_beside(params, scored):
+    found = replace(scored, beside={"jsd_1": {INCEPTION: scores(30.0, INCEPTION)}})
+    made = chapter(params, found)
+    seen = made.tables[0].data[["run", "extractor", "distance", "distance_name"]].to_numpy().tolist()
+    assert seen[1:] == [
+        ["jsd_1", "classifier", 50.0, "Frechet distance"],
+        ["jsd_1", INCEPTION, 30.0, "FID"],
+        ["w1_2", "classifier", 20.0, "Frechet distance"],
+    ]
+    facts = made.facts["jsd_1"]
+    assert [facts.scored_by(name).metrics["distance"] for name in ("classifier", INCEPTION)] == [50.0, 30.0]
+    assert facts.scored_by(INCEPTION).settings["extractor"] == INCEPTION
+    assert [found.of("jsd_1", name)["distance"] for name in (None, INCEPTION, "other")] == [50.0, 30.0, 50.0]
 
 
 def test_without_scores(params):

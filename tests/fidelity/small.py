@@ -18,13 +18,14 @@ from regen.params import Classifier, Score
 CPU = torch.device("cpu")
 SETTINGS = Score(
     extractor="classifier",
-    weights=None,
+    weights={},
     samples=60,
     splits=4,
     batch_size=16,
     kid_subsets=5,
     kid_subset_size=20,
     runs={"some_run": "digits"},
+    beside={},
 )
 TRAINING = Classifier(widths=[4, 8], epochs=2, batch_size=32, learning_rate=0.1, augment=False)
 

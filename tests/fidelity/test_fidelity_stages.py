@@ -26,6 +26,7 @@ from regen.artifacts.datasets import Dataset, Images, read_dataset, write_datase
 from regen.fidelity.classifier import load_classifier, predict
 from regen.gan.networks import build_generator
 from regen.params import read_params
+from regen.params.score import Beside
 from regen.realnvp.networks import build_realnvp
 from regen.vae.networks import build_vae
 
@@ -56,8 +57,8 @@ def stage(monkeypatch, tmp_path, capsys):
     bare = {name: Images(images.pixels, None) for name, images in splits.items()}
     write_dataset(Path("data/binarized_mnist.safetensors"), Dataset("binarized_mnist", bare, "noise"))
 
-    def run(name, argument):
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", argument])
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
         with pytest.raises(SystemExit) as caught:
             runpy.run_path(str(REPO / "stages" / f"{name}.py"), run_name="__main__")
         return caught.value.code or 0, capsys.readouterr().err
@@ -92,6 +93,34 @@ def test_from_data_to_scores(stage, tmp_path):
         assert scores["frechet_distance"] >= 0
         assert ("misread" in scores) == (family == "vae")
     assert not list((tmp_path / "cache").rglob("*.pt"))
+
+
+def test_other_extractors_score_the_same_samples_beside(stage, monkeypatch, tmp_path):
+    """By the classifier beside an Inception that is not looked at: as if the classifier stood alone."""
+    stage("train_classifier", "digits")
+    stage("measure_reference", "digits")
+    used, name = params.read_params(), RUNS["gan"]
+    seeds = [QUICK.seed, QUICK.seed + 1]
+    write_weights("gan")
+    write_tensors(weights_file(name, seeds[1]), read_tensors(weights_file(name, seeds[0]))[0])
+    gan = {**used.gan, name: used.gan[name].model_copy(update={"seeds": seeds})}
+    beside = {name: Beside(data="digits", extractors=["classifier"])}
+    score = used.score.model_copy(update={"extractor": "inception-torchvision", "beside": beside})
+    alone = used.model_copy(update={"gan": gan})
+    several = used.model_copy(update={"gan": gan, "score": score})
+    monkeypatch.setattr("regen.params.read_params", lambda: alone)
+    assert stage("score_samples", name) == (0, "")
+    monkeypatch.setattr("regen.params.read_params", lambda: several)
+    expected = json.loads(scores_file(name, "fidelity").read_text())
+    changed = set()
+    for _ in range(2):  # measuring the reference, and then from the cache
+        assert stage("score_samples", name, "--beside") == (0, "")
+        assert json.loads(scores_file(name, "beside").read_text()) == {"classifier": expected}
+        (kept,) = (tmp_path / "cache/references").iterdir()
+        changed.add(kept.stat().st_mtime_ns)
+    assert len(changed) == 1
+    code, message = stage("score_samples", RUNS["vae"], "--beside")
+    assert (code, message) == (2, f"params.yaml: score.beside: no 'uva_z2'; allowed: {name}\n")
 
 
 def test_corrupted_images_are_scored_as_samples_are(stage):

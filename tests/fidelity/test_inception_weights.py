@@ -65,7 +65,7 @@ def test_where_it_cannot_be_had_file_checksum_and_ways_out_are_named(folder, con
     message = str(caught.value)
     assert "w.pth: no mirror has this file" in message
     assert hashlib.sha256(CONTENT).hexdigest() in message
-    assert "score.weights in params.yaml" in message
+    assert f"score.weights.{NAME} in params.yaml" in message
     assert "data.mirror" not in message
     assert not list(folder.parent.rglob("cache/**/w.pth"))
 
@@ -79,7 +79,7 @@ def test_a_url_that_does_not_answer_says_so():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("no/such.pth", "score.weights: 'no/such.pth': no such file"),
+        ("no/such.pth", f"score.weights.{NAME}: 'no/such.pth': no such file"),
         (".", "no such file"),
         ("s3://bucket/w.pth", "should be a file, or a URL"),
         ("https://host/folder/", "should be a file, or a URL"),

@@ -12,6 +12,7 @@ TWICE = "duplicate value"
 METHODS = {"attention": "translator"}
 UNKNOWN_DATA = "no such data set; did you mean"
 BOTH = {"data.sets": ["digits", "digits_color"]}
+BESIDE = {"data": "digits", "extractors": ["inception-v3-compat"]}
 
 
 @pytest.mark.parametrize(
@@ -82,12 +83,18 @@ BOTH = {"data.sets": ["digits", "digits_color"]}
         ),
         # scores
         (
-            {"score.weights": "w.pth"},
-            "score.weights: the classifier is trained here; allowed with extractor classifier: null",
+            {"score.weights": {"inception-torchvision": " "}},
+            "score.weights.inception-torchvision: ' ': should be a file, a URL, or null",
+        ),
+        ({"score.weights": {"classifier": "w.pth"}}, "score.weights.classifier: "),
+        ({"score.beside": {"h": BESIDE}}, "score.beside.h: no such run; allowed: g"),
+        (
+            {"score.beside": {"g": BESIDE | {"data": "mnist"}}},
+            "score.beside.g.data: 'mnist': allowed: digits, as in score.runs",
         ),
         (
-            {"score.weights": " ", "score.extractor": "inception-torchvision"},
-            "score.weights: ' ': should be a file, a URL, or null",
+            {"score.beside": {"g": BESIDE | {"extractors": ["classifier"]}}},
+            "score.beside.g.extractors: 'classifier': allowed: others than score.extractor",
         ),
         ({"score.runs": {"dirac": "digits"}}, "score.runs.dirac: 'dirac': this name is reserved; "),
         ({"score.runs": {"a": "digits"}}, "score.runs.a: no such run; allowed: g, r, v"),
@@ -181,7 +188,7 @@ UP = [16, {"channels": 4, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4
         {"vae.v.encoder": [CONV | {"stride": 3, "pool": 2}, 9], "vae.v.decoder": UP},
         {"data.sets": ["digits", "cifar10"], "vae.v.data": "cifar10"},  # validated on the test images
         {"flow.iterations": 200, "flow.averaged_losses": 200},
-        {"score.extractor": "inception-v3-compat", "score.weights": "https://host/w.pth"},
+        {"score.weights": {"inception-v3-compat": "https://host/w.pth"}, "score.beside": {"g": BESIDE}},
     ],
 )
 def test_what_keeps_the_rules_is_taken_as_it_is(changes):

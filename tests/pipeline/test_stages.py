@@ -147,6 +147,8 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
         }
     for run in params.score.runs:
         expected[f"score_samples@{run}"] = {artifacts.scores_file(run, "fidelity")}
+    for run in params.score.beside:
+        expected[f"score_beside@{run}"] = {artifacts.scores_file(run, "beside")}
     assert {name: {Path(out) for out in stage.outs} for name, stage in stages.items()} == expected
 
 

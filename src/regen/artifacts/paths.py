@@ -52,7 +52,7 @@ def history_file(run: str) -> Path:
 
 
 def scores_file(run: str, kind: str) -> Path:
-    """Path of a run's metrics of one `kind`: training, likelihood, fidelity or translation."""
+    """Path of a run's metrics of one `kind`: training, likelihood, fidelity, beside or translation."""
     return Path(f"reports/runs/{run}/{kind}.json")
 
 

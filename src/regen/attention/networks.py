@@ -112,7 +112,7 @@ def _reversed(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 class AdditiveAttention(nn.Module):
-    """score(s, h) = v . tanh(W s + U h), softmax over the source words."""
+    """score(s, h) = v . tanh(W s + U h + b), softmax over the source words."""
 
     def __init__(self, hidden: int, size: int) -> None:
         super().__init__()

@@ -60,10 +60,10 @@ def chapter(params: Params, claims: Claims, scores: Scores) -> Chapter:
 
 
 def runs_table(params: Params, training: Mapping[str, Metrics], claims: Claims, scores: Scores) -> Table:
-    """One row a GAN: its scores beside the report's, and its size."""
+    """One row a GAN: its scores, by the report's extractor if possible, beside the report's; and its size."""
     rows = []
     for name, run in params.gan.items():
-        found = scores.of(name) or {}
+        found = scores.of(name, _given(claims, name).get("extractor")) or {}
         rows.append(
             {
                 **found,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import pandas as pd
 
@@ -50,9 +50,16 @@ class Scores:
     """Of the runs whose images are scored at their end."""
     on_the_way: Mapping[str, pd.DataFrame]
     """Of the GANs: a row for each step at which they were scored, with means over the seeds."""
+    beside: Mapping[str, Mapping[str, Metrics]] = field(default_factory=dict)
+    """Of some of the runs, also at their end, by other extractors."""
 
-    def of(self, run: str) -> dict[str, Any] | None:
-        """Scores of a run's images: those of its end, else its last on the way, else None."""
+    def of(self, run: str, extractor: str | None = None) -> dict[str, Any] | None:
+        """Scores of a run's images, by `extractor` where there are such.
+
+        Else those of its end, else its last on the way, else None.
+        """
+        if (found := self.beside.get(run, {}).get(extractor or "")) is not None:
+            return one_name(found)
         if run in self.final:
             return one_name(self.final[run])
         evaluations = self.on_the_way.get(run)
@@ -67,6 +74,7 @@ def read_scores(params: Params) -> Scores:
     return Scores(
         final=read_each(params.score.runs, "fidelity"),
         on_the_way={run: over_seeds(table, "step") for run, table in evaluations.items()},
+        beside=cast(Mapping[str, Mapping[str, Metrics]], read_each(params.score.beside, "beside")),
     )
 
 
@@ -90,7 +98,7 @@ def chapter(params: Params, scores: Scores) -> Chapter:
     table = scores_table(params, scores)
     return Chapter(
         tables=[table],
-        facts={run: scores_facts(scores.of(run) or {}) for run in _families(params)},
+        facts={run: _facts(scores, run) for run in _families(params)},
         metrics={
             run: {name: found[name] for name in FOLLOWED if name in found}
             for run, found in scores.final.items()
@@ -99,8 +107,16 @@ def chapter(params: Params, scores: Scores) -> Chapter:
     )
 
 
+def _facts(scores: Scores, run: str) -> Facts:
+    beside = {
+        extractor: Facts({name: found.get(name) for name in SETTINGS}, one_name(found))
+        for extractor, found in scores.beside.get(run, {}).items()
+    }
+    return replace(scores_facts(scores.of(run) or {}), beside=beside)
+
+
 def scores_table(params: Params, scores: Scores) -> Table:
-    """One row a scored run, in the order of `score.runs`."""
+    """One row a scored run and extractor, in the order of `score.runs`."""
     families = _families(params)
     rows = [
         {
@@ -109,7 +125,8 @@ def scores_table(params: Params, scores: Scores) -> Table:
             "family": families[run],
             "reference": f"{found['reference']}{params.copy_mark(params.score.runs[run])}",
         }
-        for run, found in scores.final.items()
+        for run, last in scores.final.items()
+        for found in (last, *scores.beside.get(run, {}).values())
     ]
     data = frame(rows, COLUMNS)
     return Table("scores", data, named(COLUMNS, data), empty="No run is scored.")

@@ -22,13 +22,16 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from regen.artifacts import classifier_file, metric, reference_file
+from regen.artifacts import classifier_file, dataset_file, metric, reference_file
+from regen.artifacts.datasets import Images
+from regen.artifacts.paths import cache_dir
 from regen.errors import InputError
 from regen.fidelity.extractors import Extractor, load_extractor
 from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance
-from regen.fidelity.reference import SPLIT, Reference, read_reference, shape_label
-from regen.fidelity.weights import find_weights
+from regen.fidelity.reference import SPLIT, Reference, measure, read_reference, shape_label, write_reference
+from regen.fidelity.weights import digest, find_weights
 from regen.params import Score
+from regen.params.score import ExtractorName
 
 NEIGHBOURS = 3
 """k of precision and recall: an image is covered if within the distance of another's k-th neighbour."""
@@ -129,17 +132,17 @@ class Scorer:
         return {"precision": found[KEY_METRIC_PRECISION], "recall": found[KEY_METRIC_RECALL]}
 
 
-def extractor_of(score: Score, data: str, device: torch.device) -> Extractor:
-    """Load the extractor named by `score`; the classifier is that of `data`.
+def extractor_of(
+    score: Score, data: str, device: torch.device, name: ExtractorName | None = None
+) -> Extractor:
+    """Load the extractor `name`, else the one that `score` names; the classifier is that of `data`.
 
     Raises:
         InputError: its weights are absent, or belong to another network.
     """
-    if score.extractor == "classifier":
-        weights = classifier_file(data)
-    else:
-        weights = find_weights(score.extractor, score.weights)
-    return load_extractor(score.extractor, weights, device, score.batch_size)
+    name = name or score.extractor
+    weights = classifier_file(data) if name == "classifier" else find_weights(name, score.weights.get(name))
+    return load_extractor(name, weights, device, score.batch_size)
 
 
 def load_scorer(score: Score, data: str, device: torch.device) -> Scorer:
@@ -148,7 +151,27 @@ def load_scorer(score: Score, data: str, device: torch.device) -> Scorer:
     Raises:
         InputError: weights or reference are absent, do not match, or have too few images.
     """
-    extractor, path = extractor_of(score, data, device), reference_file(data)
+    return _checked(extractor_of(score, data, device), reference_file(data), data, score, device)
+
+
+def load_beside(score: Score, name: ExtractorName, data: str, test: Images, device: torch.device) -> Scorer:
+    """Load the scorer of another extractor, `name`, against `test`, the test images of `data`.
+
+    Their features are measured once and kept in the cache folder, under a name of all that they depend on.
+
+    Raises:
+        InputError: the weights are absent, or there are too few images.
+    """
+    extractor = extractor_of(score, data, device, name)
+    depends = digest(dataset_file(data)), extractor.weights, torch.get_default_dtype(), device.type
+    path = cache_dir() / "references" / f"{'-'.join(map(str, (data, name, *depends)))}.safetensors"
+    if not path.exists():
+        write_reference(path, measure(extractor, test, data))
+    return _checked(extractor, path, data, score, device)
+
+
+def _checked(extractor: Extractor, path: Path, data: str, score: Score, device: torch.device) -> Scorer:
+    """Scorer against the reference in `path`; warns if covariances are rank-deficient."""
     scorer = Scorer(extractor, read_reference(path, device), score)
     _check_reference(scorer, data, path)
     if scorer.is_rank_deficient(score.samples):

@@ -20,8 +20,6 @@ from regen.data.fetch import WAYS_OUT, fetch_files
 from regen.data.mirrors import list_mirrors
 from regen.errors import InputError, RunError
 
-KEY = "params.yaml: score.weights"
-
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -61,8 +59,8 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
         InputError: the file does not exist or cannot be downloaded; the message lists the alternatives.
     """
     if weights is not None and "://" not in weights:
-        return _file(weights)
-    published = PRETRAINED[extractor] if weights is None else _at(weights, PRETRAINED[extractor])
+        return _file(weights, extractor)
+    published = PRETRAINED[extractor] if weights is None else _at(weights, extractor)
     downloads, file = cache_dir() / "downloads", published.file
     mirrors = [published.folder] if weights else list_mirrors(None, [published.folder])
     try:
@@ -72,32 +70,38 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
         raise InputError(
             f"{tried}\nThe file has SHA-256 {file.sha256}.\n"
             f"Either put it at {downloads / file.sha256[:16] / file.name},\n"
-            f"or set score.weights in params.yaml to the file or to a URL of it.\n"
+            f"or set score.weights.{extractor} in params.yaml to the file or to a URL of it.\n"
             f"The extractor 'classifier' needs no download."
         ) from None
 
 
-def _file(weights: str) -> Path:
+def _key(extractor: str) -> str:
+    return f"params.yaml: score.weights.{extractor}"
+
+
+def _file(weights: str, extractor: str) -> Path:
     try:
         path = Path(weights).expanduser()
         found = path.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, ...
-        raise InputError(f"{KEY}: {weights!r}: not a file name ({error})") from None
+        raise InputError(f"{_key(extractor)}: {weights!r}: not a file name ({error})") from None
     if not found:
-        raise InputError(f"{KEY}: {weights!r}: no such file")
+        raise InputError(f"{_key(extractor)}: {weights!r}: no such file")
     return path
 
 
-def _at(url: str, published: Pretrained) -> Pretrained:
-    """Describe the published file under the name in `url`."""
+def _at(url: str, extractor: str) -> Pretrained:
+    """Describe the published file of an extractor's weights under the name in `url`."""
     folder, _, name = url.rpartition("/")
     try:
         is_url = bool(urlsplit(url).hostname) and url.startswith(("http://", "https://")) and url.isascii()
     except ValueError:
         is_url = False
     if not is_url or not name:
-        raise InputError(f"{KEY}: {url!r}: should be a file, or a URL of one with http:// or https://")
-    return Pretrained(replace(published.file, names=(name,)), folder + "/")
+        raise InputError(
+            f"{_key(extractor)}: {url!r}: should be a file, or a URL of one with http:// or https://"
+        )
+    return Pretrained(replace(PRETRAINED[extractor].file, names=(name,)), folder + "/")
 
 
 def digest(path: Path) -> str:

@@ -15,7 +15,10 @@ SNAPSHOT_SEED = 0
 
 def scale(pixels: Tensor) -> Tensor:
     """Scale uint8 pixels to [-1, 1], with float32's digits in float64, too: see `regen.training.grid`."""
-    return cast(plain(pixels.float()).div_(127.5).sub_(1))
+    x = plain(pixels.float())
+    return cast(
+        x.div_(x.new_full((), 127.5)).sub_(1)
+    )  # by a tensor: CUDA multiplies by a number's reciprocal
 
 
 def to_pixels(images: Tensor) -> Tensor:

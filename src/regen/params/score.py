@@ -6,8 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from regen.errors import suggest
 from regen.params.base import Count, DatasetName, Positive, RunName, Section
 
+InceptionName = Literal["inception-torchvision", "inception-v3-compat"]
 ExtractorName = Literal["classifier", "inception-torchvision", "inception-v3-compat"]
 
 
@@ -17,11 +19,21 @@ def _not_blank(weights: str) -> str:
     return weights
 
 
+Weights = Annotated[str, AfterValidator(_not_blank)]
+
+
+class Beside(Section):
+    """A scored run that further extractors score as well."""
+
+    data: DatasetName = Field(description="data set whose test images it is compared to, as in score.runs")
+    extractors: list[ExtractorName] = Field(min_length=1, description="networks other than score.extractor")
+
+
 class Score(Section):
     """How generated images are scored against the test images of a data set."""
 
     extractor: ExtractorName = Field(description="network whose features and classes are compared")
-    weights: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+    weights: dict[InceptionName, Weights | None] = Field(
         description="file or URL of an Inception's weights; null: the usual download"
     )
     samples: Annotated[int, Field(ge=2)] = Field(description="number of generated images")
@@ -32,6 +44,9 @@ class Score(Section):
     runs: dict[RunName, DatasetName] = Field(
         description="runs to score, each with the data set whose test images it is compared to"
     )
+    beside: dict[RunName, Beside] = Field(
+        description="of these runs, those that other extractors score as well, at their end"
+    )
 
     @model_validator(mode="after")
     def _has_samples_enough(self) -> Self:
@@ -41,11 +56,18 @@ class Score(Section):
         return self
 
     @model_validator(mode="after")
-    def _weights_are_of_an_inception(self) -> Self:
-        if self.extractor == "classifier" and self.weights is not None:
-            raise ValueError(
-                "weights: the classifier is trained here; allowed with extractor classifier: null"
-            )
+    def _others_score_beside(self) -> Self:
+        for name, beside in self.beside.items():
+            if name not in self.runs:
+                raise ValueError(f"beside.{name}: no such run; {suggest(name, list(self.runs))}")
+            if beside.data != self.runs[name]:
+                raise ValueError(
+                    f"beside.{name}.data: {beside.data!r}: allowed: {self.runs[name]}, as in score.runs"
+                )
+            if self.extractor in beside.extractors:
+                raise ValueError(
+                    f"beside.{name}.extractors: {self.extractor!r}: allowed: others than score.extractor"
+                )
         return self
 
 

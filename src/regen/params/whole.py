@@ -216,7 +216,8 @@ class Params(Section):
         for data in classifiers:
             _named("classifier", self.classifier, data)
         chosen = {family: _among(getattr(self, family), names) for family in FAMILIES}
-        score = self.score.model_copy(update={"runs": _among(self.score.runs, names)})
+        scored = {key: _among(getattr(self.score, key), names) for key in ("runs", "beside")}
+        score = self.score.model_copy(update=scored)
         classifier = _among(self.classifier, {*score.runs.values(), *classifiers})
         return self.model_copy(update={**chosen, "score": score, "classifier": classifier})
 

@@ -91,6 +91,7 @@ def all_facts(chapters: Iterable[Chapter]) -> dict[str, Facts]:
                 {**known.settings, **facts.settings},
                 {**known.metrics, **facts.metrics},
                 {**known.told, **facts.told},
+                {**known.beside, **facts.beside},
             )
     return found
 

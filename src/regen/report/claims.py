@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,10 +29,11 @@ ALLOWED = {
 """What a key may hold, where pydantic would name each kind in a message of its own."""
 
 Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Size = Literal["width", "steps"]
+Size = Literal["width", "steps", "iterations"]
 OTHER_SIZES: dict[Size, tuple[str, str]] = {
     "width": ("smaller networks", "larger networks"),
     "steps": ("fewer steps", "more steps"),
+    "iterations": ("fewer iterations", "more iterations"),
 }
 """What a verdict is marked with where ours is below the report's, and above."""
 
@@ -93,6 +94,16 @@ class Facts:
     metrics: Mapping[str, Any]
     told: Mapping[str, str] = field(default_factory=dict)
     """Sentences with the numbers behind a metric, by its name, where a family has some."""
+    beside: Mapping[str, Facts] = field(default_factory=dict)
+    """Scores by other extractors than the one of `settings`, by extractor."""
+
+    def scored_by(self, extractor: str | None) -> Facts:
+        """The same with the scores of `extractor`, where it has made some."""
+        if (scores := self.beside.get(extractor or "")) is None:
+            return self
+        return replace(
+            self, settings={**self.settings, **scores.settings}, metrics={**self.metrics, **scores.metrics}
+        )
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def judge(
 def _judge(
     claim: Claim, facts: Mapping[str, Facts], better: Mapping[str, Better], marks: Mapping[str, str]
 ) -> Judged:
-    there = {name: Measured.of(claim, facts[name], name) for name in claim.names if name in facts}
+    extractor = claim.given.get("extractor")
+    facts = {name: facts[name].scored_by(extractor) for name in claim.names if name in facts}
+    there = {name: Measured.of(claim, found, name) for name, found in facts.items()}
     if absent := [name for name in claim.names if name not in facts]:
         expected = ", ".join(claim.runs) or claim.expected
         return Judged(claim, expected, None, NOT_RUN, f"params.yaml has no run {', '.join(absent)}.")

@@ -22,7 +22,8 @@ def held_out(splits: Mapping[str, Images]) -> Images:
 
 def scale(pixels: Tensor) -> Tensor:
     """Scale uint8 pixels to [0, 1], with float32's digits in float64, too: see `regen.training.grid`."""
-    return cast(plain(pixels.float()).div_(255))
+    x = plain(pixels.float())
+    return cast(x.div_(x.new_full((), 255)))  # by a tensor: CUDA multiplies by a number's reciprocal
 
 
 def to_pixels(means: Tensor) -> Tensor:
