@@ -11,6 +11,10 @@ Column = Mapping[str, Any]
 """`key`, `title` and `better` of a table's column."""
 
 
+SCORED_BY = ("extractor", "reference")
+"""Columns, where a table has them, that have to be alike for rows to be compared."""
+
+
 def chosen(rows: Sequence[Row], where: Mapping[str, Any]) -> list[Row]:
     """Those of `rows` whose values are, for each key of `where`, what it says or among what it lists."""
     wanted = {key: [each] if isinstance(each, str | int) else list(each) for key, each in where.items()}
@@ -42,7 +46,9 @@ def cells_of(
 
 
 def _best(rows: Sequence[Row], column: Column) -> float | None:
-    """Best value of a column that says which are better, if there are several to choose from."""
+    """Best value of a column that says which are better, if there are several, of rows that compare."""
+    if len({tuple(row["values"].get(key) for key in SCORED_BY) for row in rows}) > 1:
+        return None
     values = [row["values"].get(column["key"]) for row in rows]
     numbers = {value for value in values if isinstance(value, int | float)}
     if not column["better"] or len(numbers) < 2:
