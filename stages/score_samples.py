@@ -43,17 +43,14 @@ def score_samples(name: str, beside: Beside = False) -> None:
 
 def score_beside(params: Params, name: str, device: torch.device) -> None:
     """Score the same samples by each of the extractors that score.beside lists for the run NAME."""
-    from regen.artifacts.datasets import read_dataset
-
     score = params.score
     if name not in score.beside:
         raise InputError(f"params.yaml: score.beside: no {name!r}; {suggest(name, list(score.beside))}")
     listed = score.beside[name]
-    test = read_dataset(artifacts.dataset_file(listed.data)).splits["test"]
     images = samples(params, name, device)
     found: dict[str, artifacts.Metrics] = {}
     for extractor in listed.extractors:
-        scorer = load_beside(score, extractor, listed.data, test, device)
+        scorer = load_beside(score, extractor, listed.data, device)
         found[extractor] = artifacts.over_seeds([scorer(each) for each in images])
     artifacts.write_metrics(artifacts.scores_file(name, "beside"), found)
 

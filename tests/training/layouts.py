@@ -13,9 +13,12 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fidelity.small import TRAINING, labelled
+from gan.small import run_of
 from regen.artifacts.datasets import Images
 from regen.fidelity.classifier import ClassifierNet
 from regen.fidelity.training import ClassifierLearner
+from regen.gan.learner import GanLearner
+from regen.gan.networks import build_critic, build_generator
 from regen.params import Conv
 from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
@@ -48,22 +51,19 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.aten.convolution.default:
-            self.check(*args[:2], args[3])  # image, weights and stride
+            self.check(args[3], *args[:2])  # image and weights
         elif func is torch.ops.aten.convolution_backward.default:
-            self.check(*args[1:3], args[4])  # which decide, and not the gradient before them
+            self.check(args[4], *args[1:3])  # which decide, and not the gradient before them
         return func(*args, **(kwargs or {}))
 
-    def check(self, image, weights, stride):
-        if weights.shape[2:] == (1, 1) and max(stride) > 1:
-            self.points += 1
-            check(image, weights)
-
-
-def check(*tensors):
-    """Fail where torch reads channels last from the strides of one of `tensors`: else this copies nothing."""
-    for x in tensors:
-        same = x.to(memory_format=torch.contiguous_format).data_ptr() == x.data_ptr()
-        assert same, f"{tuple(x.shape)} with strides {x.stride()}"
+    def check(self, stride, image, weights):
+        """Fail where torch reads channels last from the strides of either: else this copies nothing."""
+        if weights.shape[2:] != (1, 1) or max(stride) == 1:
+            return
+        self.points += 1
+        for x in (image, weights):
+            same = x.to(memory_format=torch.contiguous_format).data_ptr() == x.data_ptr()
+            assert same, f"{tuple(x.shape)} with strides {x.stride()}"
 
 
 def channels_last(x):
@@ -135,6 +135,26 @@ def vae(width, precision):
     learner.validate()
 
 
+def gan(networks, width, precision):
+    cases = [(1, "none"), (3, "none")]
+    if networks == "residual" and precision == "float32":
+        cases += [(3, "r1"), (3, "gp")]  # whose gradients' gradients are convolutions too
+    for channels, penalty in cases:
+        run = run_of(
+            networks,
+            width=width,
+            batch_size=BATCH,
+            critic_steps=1,
+            penalty=penalty,
+            penalty_coefficient=float(penalty != "none"),
+        )
+        players = (place(build(run, (channels, 8, 8)), CPU) for build in (build_generator, build_critic))
+        learner = GanLearner(run, *players, autocast(precision, CPU))
+        pixels = images_of(channels, 8)
+        learner.step(pixels)
+        learner.losses(pixels)
+
+
 def classifier(augment, width, precision):
     settings = TRAINING.model_copy(update={"widths": [width, width], "augment": augment})
     for channels in (1, 3):
@@ -147,6 +167,8 @@ def classifier(augment, width, precision):
 
 LEARNERS = {
     "vae": vae,
+    "residual": lambda *which: gan("residual", *which),
+    "dcgan": lambda *which: gan("dcgan", *which),
     "classifier": lambda *which: classifier(False, *which),
     "augmented": lambda *which: classifier(True, *which),
 }

@@ -63,7 +63,8 @@ def runs_table(params: Params, training: Mapping[str, Metrics], claims: Claims, 
     """One row a GAN: its scores, by the report's extractor if possible, beside the report's; and its size."""
     rows = []
     for name, run in params.gan.items():
-        found = scores.of(name, _given(claims, name).get("extractor")) or {}
+        asked = _given(claims, name).get("extractor")
+        found = scores.of(name, asked) or {}
         rows.append(
             {
                 **found,
@@ -75,7 +76,7 @@ def runs_table(params: Params, training: Mapping[str, Metrics], claims: Claims, 
                 "report_inception_score": claims.expected(name, "inception_score"),
                 "report_fid": claims.expected(name, "distance"),
                 "report_data": claims.data(name),
-                "report_extractor": _given(claims, name).get("extractor"),
+                "report_extractor": asked,
                 "scored": scored(found),
             }
         )

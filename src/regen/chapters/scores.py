@@ -108,10 +108,7 @@ def chapter(params: Params, scores: Scores) -> Chapter:
 
 
 def _facts(scores: Scores, run: str) -> Facts:
-    beside = {
-        extractor: Facts({name: found.get(name) for name in SETTINGS}, one_name(found))
-        for extractor, found in scores.beside.get(run, {}).items()
-    }
+    beside = {by: scores_facts(one_name(found)) for by, found in scores.beside.get(run, {}).items()}
     return replace(scores_facts(scores.of(run) or {}), beside=beside)
 
 

@@ -23,7 +23,7 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from regen.artifacts import classifier_file, dataset_file, metric, reference_file
-from regen.artifacts.datasets import Images
+from regen.artifacts.datasets import read_dataset
 from regen.artifacts.paths import cache_dir
 from regen.errors import InputError
 from regen.fidelity.extractors import Extractor, load_extractor
@@ -154,8 +154,8 @@ def load_scorer(score: Score, data: str, device: torch.device) -> Scorer:
     return _checked(extractor_of(score, data, device), reference_file(data), data, score, device)
 
 
-def load_beside(score: Score, name: ExtractorName, data: str, test: Images, device: torch.device) -> Scorer:
-    """Load the scorer of another extractor, `name`, against `test`, the test images of `data`.
+def load_beside(score: Score, name: ExtractorName, data: str, device: torch.device) -> Scorer:
+    """Load the scorer of another extractor, `name`, for the test images of `data`.
 
     Their features are measured once and kept in the cache folder, under a name of all that they depend on.
 
@@ -166,6 +166,7 @@ def load_beside(score: Score, name: ExtractorName, data: str, test: Images, devi
     depends = digest(dataset_file(data)), extractor.weights, torch.get_default_dtype(), device.type
     path = cache_dir() / "references" / f"{'-'.join(map(str, (data, name, *depends)))}.safetensors"
     if not path.exists():
+        test = read_dataset(dataset_file(data)).splits[SPLIT]
         write_reference(path, measure(extractor, test, data))
     return _checked(extractor, path, data, score, device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from regen.training.device import cast, plain
+from regen.training.device import cast, divided
 
 SAMPLE_BATCH = 500
 SNAPSHOT_IMAGES = 100
@@ -15,10 +15,7 @@ SNAPSHOT_SEED = 0
 
 def scale(pixels: Tensor) -> Tensor:
     """Scale uint8 pixels to [-1, 1], with float32's digits in float64, too: see `regen.training.grid`."""
-    x = plain(pixels.float())
-    return cast(
-        x.div_(x.new_full((), 127.5)).sub_(1)
-    )  # by a tensor: CUDA multiplies by a number's reciprocal
+    return cast(divided(pixels, 127.5).sub_(1))
 
 
 def to_pixels(images: Tensor) -> Tensor:

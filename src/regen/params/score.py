@@ -25,6 +25,7 @@ Weights = Annotated[str, AfterValidator(_not_blank)]
 class Beside(Section):
     """A scored run that further extractors score as well."""
 
+    # told again, since templates of dvc.yaml cannot look it up in `runs`
     data: DatasetName = Field(description="data set whose test images it is compared to, as in score.runs")
     extractors: list[ExtractorName] = Field(min_length=1, description="networks other than score.extractor")
 

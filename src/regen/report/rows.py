@@ -9,8 +9,6 @@ from regen.report.results import Row
 
 Column = Mapping[str, Any]
 """`key`, `title` and `better` of a table's column."""
-
-
 SCORED_BY = ("extractor", "reference")
 """Columns, where a table has them, that have to be alike for rows to be compared."""
 

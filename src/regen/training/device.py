@@ -98,10 +98,8 @@ def place(network: Network, device: torch.device) -> Network:
     where theirs is the plain one, from its input. Hence all networks with convolutions are placed here, and
     all that enters them is `plain`.
     """
-    last = device.type == "cuda" or not (
-        torch.get_default_dtype() == torch.float64 or any(map(_is_strided_point, network.modules()))
-    )
-    layout = torch.channels_last if last else torch.contiguous_format
+    on_cpu = torch.get_default_dtype() != torch.float64 and not any(map(_is_strided_point, network.modules()))
+    layout = torch.channels_last if device.type == "cuda" or on_cpu else torch.contiguous_format
     return network.to(device, memory_format=layout)  # type: ignore[call-overload]
 
 
@@ -119,6 +117,12 @@ def plain(x: Tensor) -> Tensor:
     layouts, and torch still reads channels last from some of them.
     """
     return x.to(memory_format=torch.contiguous_format)
+
+
+def divided(pixels: Tensor, by: float) -> Tensor:
+    """Quotients of uint8 `pixels`, plain, in float32's digits, the same on every device."""
+    x = plain(pixels.float())
+    return x.div_(x.new_full((), by))  # by a tensor: CUDA multiplies by a number's reciprocal
 
 
 def set_precision(precision: str, device: torch.device) -> None:

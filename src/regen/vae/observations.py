@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regen.artifacts.datasets import Images
-from regen.training.device import cast, plain
+from regen.training.device import cast, divided
 
 
 def observations(images: Images, binarize: bool) -> Tensor:
@@ -22,8 +22,7 @@ def held_out(splits: Mapping[str, Images]) -> Images:
 
 def scale(pixels: Tensor) -> Tensor:
     """Scale uint8 pixels to [0, 1], with float32's digits in float64, too: see `regen.training.grid`."""
-    x = plain(pixels.float())
-    return cast(x.div_(x.new_full((), 255)))  # by a tensor: CUDA multiplies by a number's reciprocal
+    return cast(divided(pixels, 255))
 
 
 def to_pixels(means: Tensor) -> Tensor:
