@@ -20,7 +20,7 @@ def test_the_best_of_a_column_is_marked():
     assert marks((2.0, {}), (2.0, {})) == [None, None]
 
 
-@pytest.mark.parametrize("key", ["extractor", "reference"])
-def test_scores_of_different_features_or_images_do_not_compare(key):
+@pytest.mark.parametrize("key", ["data", "extractor", "reference"])
+def test_results_on_other_data_and_by_other_features_do_not_compare(key):
     assert marks((3.0, {key: "a"}), (2.0, {key: "a"})) == [None, "best"]
     assert marks((3.0, {key: "a"}), (2.0, {key: "b"})) == [None, None]

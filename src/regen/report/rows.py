@@ -9,7 +9,7 @@ from regen.report.results import Row
 
 Column = Mapping[str, Any]
 """`key`, `title` and `better` of a table's column."""
-SCORED_BY = ("extractor", "reference")
+ALIKE = ("data", "extractor", "reference")
 """Columns, where a table has them, that have to be alike for rows to be compared."""
 
 
@@ -45,7 +45,7 @@ def cells_of(
 
 def _best(rows: Sequence[Row], column: Column) -> float | None:
     """Best value of a column that says which are better, if there are several, of rows that compare."""
-    if len({tuple(row["values"].get(key) for key in SCORED_BY) for row in rows}) > 1:
+    if len({tuple(row["values"].get(key) for key in ALIKE) for row in rows}) > 1:
         return None
     values = [row["values"].get(column["key"]) for row in rows]
     numbers = {value for value in values if isinstance(value, int | float)}
