@@ -19,7 +19,16 @@ Promise.allSettled(images.map((image) => image.decode())).then(() => done(
   images.map((image) => [image.getAttribute("src"), image.naturalWidth, image.naturalHeight,
                          +image.getAttribute("width"), +image.getAttribute("height")])));
 """
-RUN_AXE = "axe.run(document, {resultTypes: ['violations']}).then((found) => arguments[0](found.violations));"
+COLOURS = "color-contrast"
+RULES = {
+    "light": {},
+    "dark": {"runOnly": [COLOURS]},  # all that differs from light
+    "narrow": {"rules": {COLOURS: {"enabled": False}}},  # all that may differ from wide
+}
+RUN_AXE = """
+axe.run(document, {resultTypes: ["violations"], ...arguments[0]})
+  .then((found) => arguments[1](found.violations));
+"""
 ROWS = """
 return [...arguments[0].tBodies].map((body) => [...body.rows]
   .filter((row) => !row.classList.contains("group"))
@@ -87,7 +96,7 @@ def _width(driver: Chrome) -> list[str]:
 
 def _accessibility(driver: Chrome, how: str) -> list[str]:
     driver.execute_script(AXE_SCRIPT)
-    violations: list[dict[str, Any]] = driver.execute_async_script(RUN_AXE)
+    violations: list[dict[str, Any]] = driver.execute_async_script(RUN_AXE, RULES[how])
     return [
         f"{how}: {each['id']}: {node['html'][:120]}"
         for each in violations

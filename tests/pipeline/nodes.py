@@ -9,12 +9,15 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.same import AVX2
 from pipeline.toy import Toy, make_toy
 from regen.pipeline.task import Needs, Task
 from waiting import wait_for
 
 TOKEN = "a token of the tests, at least as long as Ray's own"
 GIB = 1 << 30
+NO_MORE_THAN_ASKED = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
+"""Ray starts as many processes as there are cores, seconds each, for every driver that comes."""
 DVC_YAML = """
 stages:
   first:
@@ -74,7 +77,7 @@ class Nodes:
         self.address = self.cluster.address
 
     def options(self, name):
-        env = {"REGEN_CACHE": str(self.base / name), "HOLD": str(self.hold)}
+        env = {"REGEN_CACHE": str(self.base / name), "HOLD": str(self.hold)} | AVX2 | NO_MORE_THAN_ASKED
         return {"include_dashboard": False, "memory": 8 * GIB, "env_vars": env}
 
     def add(self, name, **resources):

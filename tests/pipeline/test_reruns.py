@@ -6,7 +6,6 @@ but for that of check_params, which is always the same (`test_the_check_passes_o
 is cheap it is run; test_experiments.py has a learning rate.
 """
 
-import ast
 import json
 import re
 import shutil
@@ -213,32 +212,6 @@ def test_code(reproduced, would_run, module, expected):
     first = (reproduced.root / path).read_text().split("\n")[0]
     with reproduced.edited(path, first, first.replace('"""', '"""Changed. ', 1)):
         assert would_run() == expected
-
-
-def defaults(path):
-    """Where a module of params has the default of a setting that is a number, a word or a truth value."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call):
-            for word in node.value.keywords:
-                if word.arg == "default" and getattr(word.value, "value", None) is not None:
-                    yield word.value
-
-
-@pytest.mark.parametrize(("module", "count"), [("vae", 5), ("layers", 3), ("gan", 7), ("score", 2)])
-def test_no_result_outlives_the_default_of_a_setting(reproduced, would_run, module, count):
-    """Settings that params.yaml does not name: the stages whose results a default shapes run again."""
-    path = f"src/regen/params/{module}.py"
-    trained = {"gan": GAN, "score": CLASSIFIER}.get(module, VAES)
-    found = list(defaults(reproduced.root / path))
-    assert len(found) == count
-    lines = (reproduced.root / path).read_text().split("\n")
-    for default in found:
-        row, begin, end = default.lineno - 1, default.col_offset, default.end_col_offset
-        value = default.value
-        other = repr(not value if isinstance(value, bool) else "r1" if isinstance(value, str) else value + 1)
-        changed = [*lines[:row], lines[row][:begin] + other + lines[row][end:], *lines[row + 1 :]]
-        with reproduced.edited(path, "\n".join(lines), "\n".join(changed)):
-            assert trained <= would_run()
 
 
 def test_claims_are_read_by_the_report_alone(disturbed):

@@ -1,8 +1,12 @@
 """A pipeline of next to nothing, to run, to disturb and to kill."""
 
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -117,18 +121,29 @@ def after(count):
     return pipeline.replace("deps: [source.txt,", f"deps: [{', '.join([*names, 'source.txt'])},", 1)
 
 
+@cache
+def empty_repository():
+    """Return the folder of a repository of git and DVC without anything, to copy: DVC starts slowly."""
+    folder = TemporaryDirectory()
+    root = Path(folder.name, "regen")
+    root.mkdir()
+    empty = Clone(root, environment(root.parent))
+    empty.git("init", "--quiet", "--initial-branch=main")
+    empty.dvc("init", "--quiet")
+    return folder
+
+
 def make_toy(base, pipeline=DVC_YAML, scripts=None):
     """Return a toy below `base` in which nothing has run; `scripts` are further ones, by name."""
     root = base / "regen"
-    (root / "stages").mkdir(parents=True)
+    shutil.copytree(Path(empty_repository().name, "regen"), root)
+    (root / "stages").mkdir()
     toy = Toy(root, environment(base) | {"PYTHONPATH": str(REPO / "src")})
     (root / "params.yaml").write_text((REPO / "params.yaml").read_text())
     (root / "dvc.yaml").write_text(pipeline)
     for name, script in {"copy.py": COPY, **(scripts or {})}.items():
         (root / "stages" / name).write_text(script)
     (root / "source.txt").write_text("source ")
-    toy.git("init", "--quiet", "--initial-branch=main")
-    toy.dvc("init", "--quiet")
     toy.git("add", "--all")
     toy.git("commit", "--quiet", "--message=Start")
     return toy

@@ -15,10 +15,10 @@ pytestmark = [
 
 
 def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(tmp_path):
-    whole, killed = Workplace(tmp_path / "whole"), Workplace(tmp_path / "killed")
+    whole, killed = (Workplace(tmp_path / name, seeds=[1, 2]) for name in ("whole", "killed"))
     whole.finish()
     expected = whole.published()
-    assert expected.keys() == set(outputs(3))
+    assert expected.keys() == set(outputs(1, 2))
     assert not list(whole.checkpoints.iterdir())
 
     killed.kill_when(lambda: killed.states() and killed.parts())  # while the second checkpoint is written
@@ -39,33 +39,21 @@ def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(tmp_path):
         return seen and time.monotonic() > seen[0] + delay
 
     killed.kill_when(some_time_later)
-    third = killed.epochs()
-    assert second < third < EPOCHS
+    assert second < killed.epochs(seed=1) < EPOCHS
+
+    killed.kill_when(lambda: killed.states(seed=2))
+    first_seed, at_start = killed.states(seed=1), killed.states(seed=2)
+    assert killed.epochs(seed=1) == EPOCHS
+    assert 2 <= killed.epochs(seed=2) < EPOCHS
+
+    killed.kill_when(lambda: killed.states(seed=2) != at_start)  # had it trained the first, it had saved it
+    assert killed.states(seed=1) == first_seed
     assert not killed.published()
 
-    first_output = killed.root / outputs(3)[0]
+    first_output = killed.root / outputs(1, 2)[0]
     killed.kill_when(lambda: first_output.exists() and killed.states())  # while handing on
-    assert killed.epochs() == EPOCHS
+    assert killed.epochs(seed=2) == EPOCHS
 
     killed.finish()
     assert killed.published() == expected
-    assert not list(killed.checkpoints.iterdir())
-
-
-def test_killed_at_the_second_seed_it_does_not_train_the_first_again(tmp_path):
-    whole, killed = (Workplace(tmp_path / name, seeds=[1, 2], epochs=60) for name in ("whole", "killed"))
-    whole.finish()
-
-    killed.kill_when(lambda: killed.states(seed=2))
-    first, second = killed.states(seed=1), killed.states(seed=2)
-    assert killed.epochs(seed=1) == 60
-    assert 2 <= killed.epochs(seed=2) < 60
-    assert not killed.published()
-
-    killed.kill_when(lambda: killed.states(seed=2) != second)  # had it trained the first, it had saved it
-    assert killed.states(seed=1) == first
-    assert not killed.published()
-
-    killed.finish()
-    assert killed.published() == whole.published()
     assert not list(killed.checkpoints.iterdir())
