@@ -70,12 +70,12 @@ def _console(driver: Chrome) -> list[str]:
 
 
 def _requests(driver: Chrome, folder: Path) -> list[str]:
-    """Name requests that leave the folder."""
+    """Name requests of pages of the folder that leave it; the browser has some of its own."""
+    ours = f"{folder.as_uri()}/"
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
-    sent = (
-        each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"
-    )
-    return [f"request: {url}" for url in sent if not url.startswith((f"{folder.as_uri()}/", "data:"))]
+    sent = (each["params"] for each in messages if each["method"] == "Network.requestWillBeSent")
+    urls = (each["request"]["url"] for each in sent if each["documentURL"].startswith(ours))
+    return [f"request: {url}" for url in urls if not url.startswith((ours, "data:"))]
 
 
 def _images(driver: Chrome) -> list[str]:
