@@ -51,7 +51,7 @@ def test_verdicts_beside_the_reports_wording(chapter):
 def test_claims_may_ask_for_what_the_report_looked_at(chapter, params):
     assert chapter.facts["jsd-1"].metrics["verdict"] == "cycles"
     assert chapter.facts["w1-9"].metrics["verdict"] == "converges slowly"
-    assert chapter.facts["w1-9"].settings == {"coefficients": params.dirac.coefficients}
+    assert chapter.facts["w1-9"].settings == params.dirac.model_dump(exclude={"seeds"})
 
 
 def test_games_for_readers(chapter):

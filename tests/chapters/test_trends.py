@@ -5,8 +5,7 @@ import pytest
 
 from chapters.made_up import ON_THE_WAY
 from regen.chapters.scores import Scores
-from regen.chapters.shared import over_seeds
-from regen.chapters.trends import course, rank_correlation, strengths, tells_more, trends_table
+from regen.chapters.trends import course, courses, rank_correlation, strength, tells_more, trends_table
 
 
 @pytest.mark.parametrize(
@@ -39,31 +38,85 @@ def test_metric_distance_and_step_go_together(trends):
     assert trends["metric_and_distance"].tolist() == pytest.approx([-0.8, 0.4, 1.0])
 
 
-def test_of_several_seeds_the_means_go_together(params):
-    """By step the first seed's metric is 1, 2, 3, 4 and the second's 9, 6, 3, 0: the mean falls."""
+def test_of_several_seeds_the_correlations_are_averaged(params):
+    """The first seed's metric rises, the second's falls, and so does the mean of the two."""
     seeds = [ON_THE_WAY["jsd_1"].assign(seed=i, metric=m) for i, m in enumerate([[1, 2, 3, 4], [9, 6, 3, 0]])]
-    means = over_seeds(pd.concat(seeds, ignore_index=True), "step")
-    row = trends_table(params, Scores({}, ON_THE_WAY | {"jsd_1": means})).data.iloc[0]
-    assert row[["metric_and_step", "distance_and_step"]].tolist() == pytest.approx([-1.0, -1.0])
-    assert row["scores"] == 4
+    both = pd.concat(seeds, ignore_index=True)
+    row = trends_table(params, Scores({}, ON_THE_WAY | {"jsd_1": both})).data.iloc[0]
+    assert row[["metric_and_step", "distance_and_step", "metric_and_distance"]].tolist() == [0.0, -1.0, 0.0]
+    assert row["metric_and_step_deviation"] == pytest.approx(2**0.5)
+    assert row["distance_and_step_deviation"] == 0.0
+    assert row[["scores", "seeds"]].tolist() == [4, 2]
+    stuck = pd.concat([seeds[0], seeds[1].assign(metric=1.0)])
+    assert pd.isna(trends_table(params, Scores({}, ON_THE_WAY | {"jsd_1": stuck})).data["metric_and_step"][0])
 
 
-def test_the_metric_that_tells_more_has_the_larger_correlation_whatever_its_sign(trends):
-    assert strengths(trends) == pytest.approx({"JSD": 0.6, "W1": 1.0})
-    assert tells_more(trends) == "W1"
-    assert tells_more(trends.assign(loss=["W1", "JSD", "JSD"])) == "W1"  # 0.8 to 0.7
-    assert tells_more(trends.assign(loss=["W1", "W1", "JSD"])) == "JSD"
-    assert tells_more(trends[trends["loss"] == "JSD"]) == "not scored"
-    assert tells_more(trends.iloc[:0]) == "not scored"
+def runs(*rows):
+    names = ("loss", "metric_and_distance", "metric_and_distance_deviation")
+    return pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows]).assign(scores=10, seeds=4)
+
+
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("correlation", "word"),
-    [(0.9, "rises"), (0.3, "settles"), (0.0, "settles"), (-0.3, "settles"), (-0.31, "falls")],
+    ("rows", "word"),
+    [
+        ([("JSD", -0.8, NAN), ("JSD", 0.4, NAN), ("W1", -1.0, NAN)], "W1"),  # 0.6 to 1, whatever the signs
+        ([("JSD", -0.8, NAN), ("W1", 0.4, NAN), ("W1", -1.0, NAN)], "JSD"),
+        ([("JSD", 0.6, 0.3), ("W1", 1.0, NAN)], "W1"),  # by 0.4 ± 0.3
+        ([("JSD", 0.6, 0.3), ("W1", 1.0, 0.4)], "undecided"),  # by 0.4 ± 0.5
+        ([("JSD", 0.6, 0.3), ("JSD", 0.6, 0.3), ("W1", 1.0, 0.3)], "W1"),  # by 0.4 ± 0.37
+        ([("JSD", 0.6, NAN), ("W1", 1.0, NAN), ("W1", NAN, NAN)], "not scored"),
+        ([("JSD", 0.6, NAN), ("non-saturating", 1.0, NAN)], "not scored"),
+    ],
 )
-def test_what_a_curve_does(correlation, word):
-    assert course(correlation) == word
+def test_the_metric_that_tells_more_has_surely_the_larger_correlation(rows, word):
+    assert tells_more(runs(*rows)) == word
+    assert tells_more(runs(*rows).assign(scores=7)) == "not scored"
+
+
+def test_the_strength_of_a_loss_is_the_mean_over_its_runs():
+    assert strength(runs(("W1", -0.8, 0.3), ("W1", 0.4, 0.4)), "W1") == pytest.approx((0.6, 0.25))
+    assert strength(runs(("W1", -0.8, 0.3)), "JSD") is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.9, 0.9, "rises"),
+        (0.31, 1.0, "rises"),
+        (0.3, 0.3, "settles"),
+        (-0.3, 0.1, "settles"),
+        (-0.9, -0.31, "falls"),
+        (0.2, 0.9, "undecided"),
+        (-0.9, 0.0, "undecided"),
+    ],
+)
+def test_what_a_curve_does(low, high, word):
+    assert course((low, high)) == word
+
+
+@pytest.mark.parametrize(
+    ("metric", "deviation", "trends", "metric_trend"),
+    [
+        (0.9, NAN, "metric rises, distance falls", "rises"),
+        (-0.9, 0.2, "metric falls, distance falls", "falls or settles"),
+        (-0.4, 0.6, "undecided", "falls or settles"),  # falls or settles, surely
+        (0.4, 0.6, "undecided", "undecided"),
+        (NAN, NAN, "not scored", "not scored"),
+    ],
+)
+def test_what_is_told_holds_for_the_whole_interval_over_seeds(metric, deviation, trends, metric_trend):
+    row = pd.Series({"metric_and_step": metric, "metric_and_step_deviation": deviation, "seeds": 4})
+    found = courses(pd.concat([row, pd.Series({"distance_and_step": -0.8, "scores": 8})]))
+    assert found == {"trends": trends, "metric_trend": metric_trend, "distance_trend": "falls"}
+
+
+def test_few_scores_tell_nothing(trends):
+    assert set(courses(trends.iloc[0]).values()) == {"not scored"}
+    assert set(courses(trends.iloc[0].replace({4: 8})).values()) != {"not scored"}
 
 
 def test_no_course_without_a_correlation():
-    assert course(None) == course(float("nan")) == "not scored"
+    assert course(None) == "not scored"

@@ -88,6 +88,18 @@ def test_what_it_writes(write_report):
     }
 
 
+def test_what_runs_on_copies_tell_together_is_marked_too(write_report):
+    params = read_yaml(Path("params.yaml"))
+    params["data"]["sha256"] = {"digits_color": "0" * 64}  # the GANs'
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    assert write_report() == (0, "")
+    verdicts = {
+        name: each["verdict"] for name, each in json.loads(artifacts.REPORT_CLAIMS.read_text()).items()
+    }
+    assert verdicts["cifar10-w1-indicative"].endswith(" (copy)")
+    assert not verdicts["elbo-lower-bound"].endswith(" (copy)")
+
+
 def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
     assert Path("reports/runs/stale/training.json").exists()
     assert write_report() == (0, "")

@@ -55,7 +55,8 @@ def test_the_deviation_over_seeds_comes_before_any_other():
     )
     assert texts(table, [Column("x", digits=2, deviation="x_std")]) == [
         ["1.00 ± 0.25"],
-        ["2.00 ± 0.75"],
+        ["2.00"],  # ± of another kind would look like it
         ["3.00"],
     ]
+    assert texts(table[1:], [Column("x", digits=2, deviation="x_std")]) == [["2.00 ± 0.75"], ["3.00"]]
     assert texts(table, [Column("x", digits=2)]) == [["1.00 ± 0.25"], ["2.00"], ["3.00"]]

@@ -166,10 +166,24 @@ def test_an_order_has_to_hold_by_two_standard_errors_of_each_difference(values, 
     assert one(facts, Claim("o", "src", "x", runs=["c", "b", "a"], better="higher")).verdict == word
 
 
-def test_one_run_of_an_order_without_an_error_is_compared_as_it_is():
-    facts = {"a": seeds(1.0, 9.0), "b": Facts({}, {"x": 1.125}), "c": Facts({}, {"x": 1.0})}
-    assert one(facts, Claim("o", "src", "x", runs=["a", "b"])).verdict == "agrees"
-    assert one(facts, Claim("o", "src", "x", runs=["b", "c"])).verdict == "differs"
+@pytest.mark.parametrize(
+    ("runs", "word"),
+    [
+        (["a", "c"], "agrees"),  # by 1 ± 0.5
+        (["c", "a"], "differs"),
+        (["b", "c"], "undecided"),  # by 1 ± 18
+        (["c", "b"], "undecided"),
+        (["c", "d"], "agrees"),
+        (["d", "c"], "differs"),
+        (["c", "e"], "undecided"),  # equal
+    ],
+)
+def test_one_run_of_an_order_without_an_error_has_to_be_beyond_that_of_the_other(runs, word):
+    facts = {"a": seeds(1.0, 0.25), "b": seeds(1.0, 9.0)}
+    facts |= {name: Facts({}, {"x": x}) for name, x in (("c", 2.0), ("d", 2.125), ("e", 2.0))}
+    judged = one(facts, Claim("o", "src", "x", runs=runs))
+    assert judged.verdict == word
+    assert ("2 s.e. of the one with several seeds" in judged.why) == bool({"a", "b"} & set(runs))
 
 
 @pytest.mark.parametrize(

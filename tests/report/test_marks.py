@@ -30,7 +30,8 @@ def test_a_mark_follows_the_verdicts_on_its_run():
         ({"width": 128, "steps": 20_000}, " (fewer steps)"),
         ({"width": 256, "steps": 100_000}, " (larger networks)"),
         ({"width": 128, "steps": 100_000}, ""),
-        ({"width": None, "steps": "several"}, ""),
+        ({"width": None, "steps": [20_000, 100_000]}, " (fewer steps)"),
+        ({"width": [32, 256], "steps": []}, " (smaller networks, larger networks)"),
     ],
 )
 def test_a_verdict_on_other_sizes_says_so(sizes, mark):

@@ -20,14 +20,15 @@ def generalisation(train: Sequence[float], valid: Sequence[float]) -> str:
 
 
 def plateau(train: Sequence[float], valid: Sequence[float], since: int) -> str:
-    """Whether, after epoch `since`, training goes on to fall and validation does not."""
+    """What training and validation do after epoch `since`."""
     if len(valid) <= since:
         return "too few epochs"
-    trains = train[since - 1] - train[-1] > FEW * (train[0] - train[-1])
-    validates = valid[since - 1] - valid[-1] > FEW * (valid[0] - min(valid))
-    return (
-        f"{'train falls' if trains else 'train is flat'}, {'valid falls' if validates else 'valid is flat'}"
-    )
+    return f"train {_course(train, since)}, valid {_course(valid, since)}"
+
+
+def _course(curve: Sequence[float], since: int) -> str:
+    fall, little = curve[since - 1] - curve[-1], FEW * (curve[0] - min(curve))
+    return "falls" if fall > little else "rises" if fall < -little else "is flat"
 
 
 def progress(valid: Sequence[float], middle: int) -> str:

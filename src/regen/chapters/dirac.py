@@ -36,7 +36,7 @@ def chapter(params: Params, claims: Claims) -> Chapter:
     return Chapter(
         tables=[table],
         facts={
-            row["name"]: Facts({"coefficients": params.dirac.coefficients}, _metrics(row))
+            row["name"]: Facts(params.dirac.model_dump(exclude={"seeds"}), _metrics(row))
             for _, row in verdicts.iterrows()
         },
         metrics={"dirac": {row["name"]: _metrics(row) for _, row in verdicts.iterrows()}},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 FOLLOWED = ("generator_parameters", "train_metric", "train_critic_loss", "train_generator_loss")
 CLOSE = 0.1
-"""Of the mean train loss: how far, on average over the epochs, the valid loss of it may be."""
+"""Of the mean train loss: how far from it the mean valid loss may be."""
 
 
 def constraint(run: GanRun) -> str:
@@ -128,8 +128,12 @@ def facts_together(
         if run.loss in ("jsd", "w1") and claims.find(name, "distance")
     }
     compared = [_settings(run, training[name]) for name, run in runs.items()]
-    shared = {key: _shared(compared, key) for key in ("data", "steps", "width")}
-    return Facts(shared, {"tells_more": tells_more(trends[trends["run"].isin(list(runs))])})
+    data = {each["data"] for each in compared}
+    settings: dict[str, Any] = {"data": " and ".join(sorted(data)) or None}
+    for key in ("steps", "width"):
+        sizes = sorted({each[key] for each in compared if each[key] is not None})
+        settings[key] = sizes[0] if len(sizes) == 1 else sizes
+    return Facts(settings, {"tells_more": tells_more(trends[trends["run"].isin(list(runs))])})
 
 
 def _settings(run: GanRun, training: Metrics) -> dict[str, Any]:
@@ -138,17 +142,16 @@ def _settings(run: GanRun, training: Metrics) -> dict[str, Any]:
     return {"data": run.data, "steps": training["steps"], "epochs": run.epochs, "width": width}
 
 
-def _shared(settings: Sequence[Mapping[str, Any]], key: str) -> Any:
-    values = {each[key] for each in settings}
-    return values.pop() if len(values) == 1 else "several"
-
-
 def players(history: pd.DataFrame) -> str:
-    """Whether train and valid losses stay close for both players, on average over the epochs."""
+    """Whether train and valid losses are close for both players, on average over the epochs.
+
+    The train loss is the mean over an epoch, the valid loss that of one moment: of an epoch alone, their
+    difference tells how the game swings.
+    """
     if "valid_critic_loss" not in history:
         return "not validated"
     for player in ("critic", "generator"):
         train, valid = history[f"train_{player}_loss"], history[f"valid_{player}_loss"]
-        if not (valid - train).abs().mean(skipna=False) <= CLOSE * train.abs().mean():  # a gap is apart
+        if not abs((valid - train).mean(skipna=False)) <= CLOSE * train.abs().mean():  # a gap is apart
             return "apart"
     return "close"

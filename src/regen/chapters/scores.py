@@ -49,7 +49,7 @@ class Scores:
     final: Mapping[str, Metrics]
     """Of the runs whose images are scored at their end."""
     on_the_way: Mapping[str, pd.DataFrame]
-    """Of the GANs: a row for each step at which they were scored, with means over the seeds."""
+    """Of the GANs: a row for each step at which they were scored, and each seed."""
     beside: Mapping[str, Mapping[str, Metrics]] = field(default_factory=dict)
     """Of some of the runs, also at their end, by other extractors."""
 
@@ -65,15 +65,15 @@ class Scores:
         evaluations = self.on_the_way.get(run)
         if evaluations is None or evaluations.empty:
             return None
-        return one_name({str(key): value for key, value in evaluations.iloc[-1].items()})
+        last = over_seeds(evaluations, "step").iloc[-1]
+        return one_name({str(key): value for key, value in last.items()})
 
 
 def read_scores(params: Params) -> Scores:
     """Scores of the runs of `params`; InputError names a record that is absent."""
-    evaluations = {run: artifacts.read_csv(artifacts.evaluations_file(run)) for run in params.gan}
     return Scores(
         final=read_each(params.score.runs, "fidelity"),
-        on_the_way={run: over_seeds(table, "step") for run, table in evaluations.items()},
+        on_the_way={run: artifacts.read_csv(artifacts.evaluations_file(run)) for run in params.gan},
         beside=cast(Mapping[str, Mapping[str, Metrics]], read_each(params.score.beside, "beside")),
     )
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
 
 from regen.artifacts import distance_in
 from regen.chapters.scores import Scores
 from regen.params import Params
 from regen.report.chapter import Table
-from regen.report.claims import NOT_SCORED
-from regen.report.columns import Column, frame
+from regen.report.claims import NOT_SCORED, UNDECIDED
+from regen.report.columns import Column, frame, hidden
+from regen.report.judge import SURE
 
 LOSSES = {"jsd": "JSD", "w1": "W1", "nonsaturating": "non-saturating"}
 COLUMNS = (
@@ -17,9 +21,13 @@ COLUMNS = (
     Column("metric_and_step", "metric, step"),
     Column("distance_and_step", "distance, step"),
     Column("metric_and_distance", "metric, distance"),
+    *hidden("seeds"),
 )
-FEW = 3
-"""Scores on the way below which no rank correlation is taken."""
+FEW, ENOUGH = 3, 8
+"""Scores on the way from which on a rank correlation is taken, and a claim is judged by it.
+
+Of four, noise has one beyond LEVEL three times out of four.
+"""
 LEVEL = 0.3
 """Rank correlation with the step up to which, either side of 0, a curve neither rises nor falls."""
 UNSEEN = dict.fromkeys(("trends", "metric_trend", "distance_trend"), NOT_SCORED)
@@ -37,51 +45,88 @@ def rank_correlation(one: pd.Series, other: pd.Series) -> float | None:
 
 
 def trends_table(params: Params, scores: Scores) -> Table:
-    """One row a GAN scored on its way: how metric, distance and step go together, -1 to 1."""
+    """One row a GAN scored on its way: how metric, distance and step go together, -1 to 1, over its seeds."""
     rows = []
     for name, run in params.gan.items():
         evaluations = scores.on_the_way[name]
         if len(evaluations):
-            step, metric = evaluations["step"], evaluations["metric"]
-            distance = evaluations[distance_in(evaluations)]
+            seeds = (
+                [part for _, part in evaluations.groupby("seed")] if "seed" in evaluations else [evaluations]
+            )
+            distance = distance_in(evaluations)
             rows.append(
                 {
                     "run": name,
                     "loss": LOSSES[run.loss],
-                    "scores": len(evaluations),
-                    "metric_and_step": rank_correlation(metric, step),
-                    "distance_and_step": rank_correlation(distance, step),
-                    "metric_and_distance": rank_correlation(metric, distance),
+                    "scores": min(map(len, seeds)),
+                    **_together(seeds, "metric_and_step", "metric", "step"),
+                    **_together(seeds, "distance_and_step", distance, "step"),
+                    **_together(seeds, "metric_and_distance", "metric", distance),
+                    "seeds": len(seeds),
                 }
             )
     return Table("trends", frame(rows, COLUMNS), COLUMNS, empty="No run is scored on its way.")
 
 
-def strengths(trends: pd.DataFrame) -> dict[str, float]:
-    """Mean size of the rank correlation of metric and distance over the runs of JSD and of W1."""
-    sizes = trends.assign(size=trends["metric_and_distance"].astype(float).abs()).groupby("loss")["size"]
-    return {loss: size for loss, size in sizes.mean().dropna().items() if loss in ("JSD", "W1")}
+def _together(seeds: Sequence[pd.DataFrame], key: str, one: str, other: str) -> dict[str, float]:
+    """Mean and deviation over seeds of the rank correlation of two columns; nothing where a seed has none."""
+    each = pd.Series([rank_correlation(table[one], table[other]) for table in seeds], dtype=float)
+    if each.isna().any():
+        return {}
+    return {key: each.mean()} | ({f"{key}_deviation": each.std()} if len(each) > 1 else {})
 
 
-def tells_more(trends: pd.DataFrame) -> str:
-    """Which metric goes with the distance more closely, in whichever direction."""
-    found = strengths(trends)
-    return max(found, key=found.__getitem__) if len(found) == 2 else NOT_SCORED
+def interval(row: pd.Series, key: str) -> tuple[float, float] | None:
+    """Interval of a mean rank correlation, SURE standard errors either way; of one seed a point.
+
+    None where there is none, or of too few scores.
+    """
+    mean, deviation = row[key], row.get(f"{key}_deviation")
+    if pd.isna(mean) or row["scores"] < ENOUGH:
+        return None
+    margin = 0.0 if pd.isna(deviation) else SURE * deviation / math.sqrt(row["seeds"])
+    return mean - margin, mean + margin
 
 
-def course(correlation: float | None) -> str:
-    """Word for what a curve does, from its rank correlation with the step."""
-    if correlation is None or pd.isna(correlation):
+def course(correlation: tuple[float, float] | None) -> str:
+    """Word for what a curve does, from the interval of its rank correlation with the step."""
+    if correlation is None:
         return NOT_SCORED
-    return "settles" if abs(correlation) <= LEVEL else "rises" if correlation > 0 else "falls"
+    low, high = correlation
+    if low > LEVEL or high < -LEVEL:
+        return "rises" if low > LEVEL else "falls"
+    return "settles" if low >= -LEVEL and high <= LEVEL else UNDECIDED
 
 
 def courses(row: pd.Series) -> dict[str, str]:
     """Facts on a GAN, from its row of rank correlations."""
-    metric, distance = course(row["metric_and_step"]), course(row["distance_and_step"])
-    known = NOT_SCORED not in (metric, distance)
+    found = interval(row, "metric_and_step")
+    metric, distance = course(found), course(interval(row, "distance_and_step"))
+    unsure = next((word for word in (NOT_SCORED, UNDECIDED) if word in (metric, distance)), None)
     return {
-        "trends": f"metric {metric}, distance {distance}" if known else NOT_SCORED,
-        "metric_trend": "falls or settles" if metric in ("falls", "settles") else metric,
+        "trends": unsure or f"metric {metric}, distance {distance}",
+        "metric_trend": "falls or settles" if found and found[1] <= LEVEL else metric,
         "distance_trend": distance,
     }
+
+
+def strength(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
+    """Mean size of the rank correlation of metric and distance over the runs of a loss, and its margin.
+
+    None where there are no such runs, or one has no such correlation.
+    """
+    found = [interval(row, "metric_and_distance") for _, row in trends[trends["loss"] == loss].iterrows()]
+    known = [each for each in found if each is not None]
+    if not known or len(known) < len(found):
+        return None
+    margin = math.hypot(*((high - low) / 2 for low, high in known)) / len(known)
+    return sum(abs(low + high) / 2 for low, high in known) / len(known), margin
+
+
+def tells_more(trends: pd.DataFrame) -> str:
+    """Which metric goes with the distance more closely, in whichever direction, beyond both margins."""
+    w1, jsd = strength(trends, "W1"), strength(trends, "JSD")
+    if w1 is None or jsd is None:
+        return NOT_SCORED
+    lead, margin = w1[0] - jsd[0], math.hypot(w1[1], jsd[1])
+    return "W1" if lead > margin else "JSD" if lead < -margin else UNDECIDED

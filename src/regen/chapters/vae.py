@@ -17,7 +17,7 @@ from regen.chapters.shared import over_seeds
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
-from regen.report.columns import Column, frame
+from regen.report.columns import Column, frame, hidden
 
 RUNS = (
     *map(Column, ("run", "data", "epochs", "seeds")),
@@ -44,6 +44,7 @@ CODES = (
     Column("largest_step", better="lower"),
     Column("gap", "log p - ELBO, nats", better="lower"),
     Column("gap_standard_error", "s.e."),
+    *hidden("data"),
 )
 TABLES = {"vae": RUNS, "codes": CODES}
 FOLLOWED = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from regen import artifacts
 from regen.chapters.runs import runs_of
-from regen.params import COPY, Params, read_params
+from regen.params import COPY, FAMILIES, Params, read_params
 from regen.params.yaml_files import read_yaml
 from regen.report import ledger
 from regen.report.chapter import Chapter, all_facts, all_metrics, directions
@@ -33,7 +33,11 @@ def write(folder: Path, params: Params, claims: Claims, chapters: Sequence[Chapt
 
     `name` is that of a run that is recorded.
     """
-    marks = dict.fromkeys(params.copied_runs, COPY)
+    copied = params.copied_runs
+    families = [family for family in FAMILIES if copied.intersection(getattr(params, family))]
+    marks = dict.fromkeys(
+        [*copied, *families], COPY
+    )  # a family's name is that of what its runs tell together
     judged = judge(claims, all_facts(chapters), directions(chapters), marks)
     verdicts = ledger.claims_table(ledger.table(judged))
     tables = [*(table for chapter in chapters for table in chapter.tables), verdicts]

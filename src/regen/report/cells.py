@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,13 +14,20 @@ from regen.report.columns import Column
 
 def texts(data: pd.DataFrame, columns: Sequence[Column]) -> list[list[str]]:
     """Cells of `columns` for readers, row by row."""
-    return [[_text(row, column) for column in columns] for row in data.to_dict("records")]
+    deviations = [_deviation(data, column) for column in columns]
+    return [
+        [
+            spread(row[column.key], row.get(deviation), column.digits)
+            for column, deviation in zip(columns, deviations, strict=True)
+        ]
+        for row in data.to_dict("records")
+    ]
 
 
-def _text(row: Mapping[Any, Any], column: Column) -> str:
-    deviations = (row.get(name) for name in (f"{column.key}_deviation", column.deviation))
-    deviation = next((value for value in deviations if not pd.isna(value)), None)
-    return spread(row[column.key], deviation, column.digits)
+def _deviation(data: pd.DataFrame, column: Column) -> str:
+    """Column of what follows a value, of one kind in all rows: the deviation over seeds where one has it."""
+    over_seeds = f"{column.key}_deviation"
+    return over_seeds if over_seeds in data and data[over_seeds].notna().any() else column.deviation
 
 
 def spread(mean: object, deviation: object, digits: int | None) -> str:

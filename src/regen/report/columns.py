@@ -15,8 +15,8 @@ Better = Literal["lower", "higher"]
 class Column:
     """A column of a table.
 
-    Wherever `<key>_deviation` is known, the standard deviation over seeds, the book shows it after the value;
-    elsewhere what stands in the column `deviation`, if any does.
+    Where `<key>_deviation`, the standard deviation over seeds, is known of any row, the book shows it after
+    the values; else what stands in the column `deviation`, if any does.
     """
 
     key: str

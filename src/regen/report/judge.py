@@ -143,8 +143,10 @@ def _too_small(claim: Claim, facts: Mapping[str, Facts]) -> tuple[str, str] | No
 
 
 def _sizes(claim: Claim, facts: Mapping[str, Facts], key: str) -> list[int]:
-    """Our sizes, those that are numbers."""
-    return [size for name in claim.names if isinstance(size := facts[name].settings.get(key), int)]
+    """Our sizes, those that are numbers; what tells of several runs may have several."""
+    found = (facts[name].settings.get(key) for name in claim.names)
+    sizes = [size for each in found for size in (each if isinstance(each, list) else [each])]
+    return [size for size in sizes if isinstance(size, int)]
 
 
 def _size_mark(claim: Claim, facts: Mapping[str, Facts]) -> str:
@@ -218,19 +220,19 @@ def _curve(claim: Claim, expected: list[float], ours: Measured) -> Judged:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two neighbours of an order: by how much the first is ahead, give or take `margin`."""
+    """Two neighbours of an order: by how much the first is ahead, give or take `margin`, as far as known."""
 
     first: str
     second: str
     lead: float
     margin: float
     sure: bool
-    """Whether the errors of both are known, so that `margin` says something."""
+    """Whether the errors of both are known."""
 
     @property
     def holds(self) -> bool:
         """Whether they are in this order."""
-        return self.lead > self.margin if self.sure else self.lead >= 0
+        return self.lead > self.margin
 
     @property
     def reversed(self) -> bool:
@@ -239,7 +241,8 @@ class Pair:
 
     def __str__(self) -> str:
         ahead, behind = (self.first, self.second) if self.lead >= 0 else (self.second, self.first)
-        interval = f" ± {_short(self.margin)} (2 s.e.)" if self.sure else ""
+        of_one = "" if self.sure else " of the one with several seeds"
+        interval = f" ± {_short(self.margin)} (2 s.e.{of_one})" if self.sure or self.margin else ""
         return f"{ahead} is ahead of {behind} by {_short(abs(self.lead))}{interval}"
 
 

@@ -9,7 +9,7 @@ from regen.report.results import Row
 
 Column = Mapping[str, Any]
 """`key`, `title` and `better` of a table's column."""
-ALIKE = ("data", "extractor", "reference")
+ALIKE = ("data", "target", "extractor", "reference")
 """Columns, where a table has them, that have to be alike for rows to be compared."""
 
 
