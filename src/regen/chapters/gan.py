@@ -11,7 +11,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
 from regen.chapters.shared import over_seeds, read_each
-from regen.chapters.trends import LOSSES, UNSEEN, courses, tells_more, trends_table
+from regen.chapters.trends import ENOUGH, LOSSES, UNSEEN, courses, tells_more, trends_table
 from regen.params import Params
 from regen.params.gan import GanRun
 from regen.report.chapter import Chapter, Table
@@ -107,11 +107,13 @@ def runs_facts(
 ) -> dict[str, Facts]:
     """Facts on each GAN."""
     seen = {row["run"]: courses(row) for _, row in trends.iterrows()}
+    few = set(trends.loc[trends["scores"] < ENOUGH, "run"])
     facts = {}
     for name, run in params.gan.items():
         losses = players(over_seeds(histories[name], "step"))
         metrics = {**training[name], **seen.get(name, UNSEEN), "losses": losses}
-        facts[name] = Facts(_settings(run, training[name]), metrics)
+        told = dict.fromkeys(UNSEEN, f"Fewer than {ENOUGH} scores on the way.") if name in few else {}
+        facts[name] = Facts(_settings(run, training[name]), metrics, told)
     return facts
 
 
