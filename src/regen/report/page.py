@@ -30,7 +30,7 @@ PICTURES = {
 }
 """What the page shows of the figures, where they are there."""
 OF_RECORDS = {
-    "gan/overview.png": "The critics' metrics and the Frechet distance over the training of five GANs",
+    "gan/overview.png": "The critics' metrics and the Frechet distance over the training of the GANs",
     "cifar10_w1_3/final.png": "Samples of the GAN cifar10_w1_3 at the end of training",
     "vu_dcgan/samples.png": "Samples of the GAN vu_dcgan on the way",
     "vu_imagenette/samples.png": "Samples of the VAE vu_imagenette on the way",
