@@ -26,7 +26,8 @@ def claim(name, run, metric, expected, **more):
 
 @pytest.fixture(autouse=True)
 def _few_scores(monkeypatch):
-    """The GANs that are made up have four scores on the way."""
+    """The GANs that are made up have four scores on the way, and one is of W1."""
+    monkeypatch.setattr(trends, "SEVERAL", 1)
     monkeypatch.setattr(trends, "ENOUGH", 4)
     monkeypatch.setattr(gan, "ENOUGH", 4)
 

@@ -71,9 +71,16 @@ NAN = float("nan")
         ([("JSD", 0.6, NAN), ("non-saturating", 1.0, NAN)], "not scored"),
     ],
 )
-def test_the_metric_that_tells_more_has_surely_the_larger_correlation(rows, word):
+def test_the_metric_that_tells_more_has_surely_the_larger_correlation(rows, word, monkeypatch):
+    monkeypatch.setattr("regen.chapters.trends.SEVERAL", 1)
     assert tells_more(runs(*rows)) == word
     assert tells_more(runs(*rows).assign(scores=7)) == "not scored"
+
+
+def test_a_single_run_does_not_tell_of_its_loss():
+    several = [("JSD", 0.6, NAN), ("JSD", 0.5, NAN), ("W1", 1.0, NAN), ("W1", 0.9, NAN)]
+    assert tells_more(runs(*several)) == "W1"
+    assert tells_more(runs(*several[:3])) == tells_more(runs(*several[1:])) == "not scored"
 
 
 def test_the_strength_of_a_loss_is_the_mean_over_its_runs():

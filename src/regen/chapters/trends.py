@@ -28,6 +28,8 @@ FEW, ENOUGH = 3, 8
 
 Of four, noise has one beyond LEVEL three times out of four.
 """
+SEVERAL = 2
+"""Runs of a loss from which on they tell of the loss, and not of one critic."""
 LEVEL = 0.3
 """Rank correlation with the step up to which, either side of 0, a curve neither rises nor falls."""
 UNSEEN = dict.fromkeys(("trends", "metric_trend", "distance_trend"), NOT_SCORED)
@@ -113,11 +115,11 @@ def courses(row: pd.Series) -> dict[str, str]:
 def strength(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
     """Mean size of the rank correlation of metric and distance over the runs of a loss, and its margin.
 
-    None where there are no such runs, or one has no such correlation.
+    None where there are not SEVERAL such runs, or one has no such correlation.
     """
     found = [interval(row, "metric_and_distance") for _, row in trends[trends["loss"] == loss].iterrows()]
     known = [each for each in found if each is not None]
-    if not known or len(known) < len(found):
+    if len(known) < max(SEVERAL, len(found)):
         return None
     margin = math.hypot(*((high - low) / 2 for low, high in known)) / len(known)
     return sum(abs(low + high) / 2 for low, high in known) / len(known), margin
