@@ -29,12 +29,10 @@ def _few_scores(monkeypatch):
     """The GANs that are made up have four scores on the way, and one is of W1."""
     monkeypatch.setattr(trends, "SEVERAL", 1)
     monkeypatch.setattr(trends, "ENOUGH", 4)
-    monkeypatch.setattr(gan, "ENOUGH", 4)
 
 
 def test_too_few_scores_tell_no_trend_and_the_ledger_says_so(recorded, monkeypatch):
-    for module in (trends, gan):
-        monkeypatch.setattr(module, "ENOUGH", 5)
+    monkeypatch.setattr(trends, "ENOUGH", 5)
     facts = gan.chapter(recorded, CLAIMS, read_scores(recorded)).facts
     (judged,) = judge(Claims((claim("a", "jsd_1", "trends", "metric rises, distance falls"),)), facts)
     assert (judged.verdict, judged.why.split(". ")[1]) == ("not scored", "Fewer than 5 scores on the way.")

@@ -31,6 +31,8 @@ CONDITIONS = {
     "4 threads": {"REGEN_THREADS": "4"},
 }
 """What each run has in its environment beside one thread; NumPy warns of features that it lacks anyway."""
+UNLIKE = "models/timings", "reports/timings.", "reports/index.html", "models/fidelity/"
+"""What tells of times, and features of images, whose last bits depend on the threads on some processors."""
 
 
 def reproduce(clone: Clone, condition: dict[str, str]) -> dict[str, bytes]:
@@ -68,6 +70,17 @@ def differences(one: dict[str, bytes], other: dict[str, bytes]) -> dict[str, str
     found = {name: difference(one[name], other[name]) for name in one.keys() & other.keys()}
     found |= dict.fromkeys(one.keys() ^ other.keys(), "in one of the two only")
     return {name: words for name, words in sorted(found.items()) if words}
+
+
+def timeless(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files of a run, by name, that should be the same anywhere."""
+    return {name: content for name, content in files.items() if not name.startswith(UNLIKE)}
+
+
+def timeless_lock(there: Clone) -> list[str]:
+    """Return dvc.lock by its entries, without those of files that are UNLIKE."""
+    entries = (there.root / "dvc.lock").read_text().split("- path: ")
+    return [entry for entry in entries if not entry.startswith(UNLIKE)]
 
 
 def main(full: bool) -> int:

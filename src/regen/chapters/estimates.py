@@ -50,6 +50,12 @@ class Estimate:
         """What follows the text: what its ± is, or why it has none."""
         return "(± s.e.)" if self.error is not None else "(one seed: no standard error)"
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """SURE standard errors either way; the mean alone, twice, without a standard error."""
+        margin = SURE * (self.error or 0.0)
+        return self.mean - margin, self.mean + margin
+
     def word(self, above: str, below: str, limit: float = 0.0) -> str:
         """Word for the side of `limit` where all of the interval lies, SURE standard errors either way.
 
@@ -57,5 +63,5 @@ class Estimate:
         """
         if self.error is None:
             return NOT_SCORED
-        low, high = self.mean - SURE * self.error, self.mean + SURE * self.error
+        low, high = self.interval
         return above if low > limit else below if high < limit else UNDECIDED

@@ -11,7 +11,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
 from regen.chapters.shared import over_seeds, read_each
-from regen.chapters.trends import ENOUGH, LOSSES, UNSEEN, courses, tells_more, trends_table
+from regen.chapters.trends import LOSSES, UNSEEN, courses, remarks, tells_more, trends_table
 from regen.params import Params
 from regen.params.gan import GanRun
 from regen.report.chapter import Chapter, Table
@@ -106,13 +106,12 @@ def runs_facts(
     trends: pd.DataFrame,
 ) -> dict[str, Facts]:
     """Facts on each GAN."""
-    seen = {row["run"]: courses(row) for _, row in trends.iterrows()}
-    few = set(trends.loc[trends["scores"] < ENOUGH, "run"])
+    seen = {row["run"]: (courses(row), remarks(row)) for _, row in trends.iterrows()}
     facts = {}
     for name, run in params.gan.items():
         losses = players(over_seeds(histories[name], "step"))
-        metrics = {**training[name], **seen.get(name, UNSEEN), "losses": losses}
-        told = dict.fromkeys(UNSEEN, f"Fewer than {ENOUGH} scores on the way.") if name in few else {}
+        found, told = seen.get(name, (UNSEEN, {}))
+        metrics = {**training[name], **found, "losses": losses}
         facts[name] = Facts(_settings(run, training[name]), metrics, told)
     return facts
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from regen.artifacts import distance_in
+from regen.chapters.estimates import Estimate
 from regen.chapters.scores import Scores
 from regen.params import Params
 from regen.report.chapter import Table
 from regen.report.claims import NOT_SCORED, UNDECIDED
 from regen.report.columns import Column, frame, hidden
-from regen.report.judge import SURE
 
 LOSSES = {"jsd": "JSD", "w1": "W1", "nonsaturating": "non-saturating"}
 COLUMNS = (
@@ -79,15 +79,14 @@ def _together(seeds: Sequence[pd.DataFrame], key: str, one: str, other: str) -> 
 
 
 def interval(row: pd.Series, key: str) -> tuple[float, float] | None:
-    """Interval of a mean rank correlation, SURE standard errors either way; of one seed a point.
+    """Interval of a mean rank correlation; of one seed a point.
 
     None where there is none, or of too few scores.
     """
     mean, deviation = row[key], row.get(f"{key}_deviation")
     if pd.isna(mean) or row["scores"] < ENOUGH:
         return None
-    margin = 0.0 if pd.isna(deviation) else SURE * deviation / math.sqrt(row["seeds"])
-    return mean - margin, mean + margin
+    return Estimate(mean, None if pd.isna(deviation) else deviation / math.sqrt(row["seeds"])).interval
 
 
 def course(correlation: tuple[float, float] | None) -> str:
@@ -110,6 +109,11 @@ def courses(row: pd.Series) -> dict[str, str]:
         "metric_trend": "falls or settles" if found and found[1] <= LEVEL else metric,
         "distance_trend": distance,
     }
+
+
+def remarks(row: pd.Series) -> dict[str, str]:
+    """What the ledger says of the facts on a GAN, by their names."""
+    return dict.fromkeys(UNSEEN, f"Fewer than {ENOUGH} scores on the way.") if row["scores"] < ENOUGH else {}
 
 
 def strength(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:

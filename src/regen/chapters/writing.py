@@ -34,10 +34,9 @@ def write(folder: Path, params: Params, claims: Claims, chapters: Sequence[Chapt
     `name` is that of a run that is recorded.
     """
     copied = params.copied_runs
+    # a family's name is that of what its runs tell together
     families = [family for family in FAMILIES if copied.intersection(getattr(params, family))]
-    marks = dict.fromkeys(
-        [*copied, *families], COPY
-    )  # a family's name is that of what its runs tell together
+    marks = dict.fromkeys([*copied, *families], COPY)
     judged = judge(claims, all_facts(chapters), directions(chapters), marks)
     verdicts = ledger.claims_table(ledger.table(judged))
     tables = [*(table for chapter in chapters for table in chapter.tables), verdicts]
