@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from regen.errors import InputError
+from regen.gan.convolution import Convolution
 from regen.params.gan import SMALLEST, DcganRun, GanRun, MlpRun, ResidualRun, doublings
 
 GATE = -3.0
@@ -36,18 +37,23 @@ class ResidualBlock(nn.Module):
     f is conv3x3 - [BN] - activation - conv1x1 - [BN] - activation. The gate a is learnt.
     """
 
-    def __init__(self, width: int, activation: Callable[[], nn.Module], batch_norm: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        activation: Callable[[], nn.Module],
+        batch_norm: bool,
+        kind: type[nn.Conv2d] = nn.Conv2d,
+    ) -> None:
         super().__init__()
         self.f = nn.Sequential(
-            *convolution(width, width, 3, 1, 1, activation, batch_norm),
-            *convolution(width, width, 1, 1, 0, activation, batch_norm),
+            *convolution(width, width, 3, 1, 1, activation, batch_norm, kind),
+            *convolution(width, width, 1, 1, 0, activation, batch_norm, kind),
         )
         self.a = nn.Parameter(torch.tensor(GATE))
 
     def forward(self, x: Tensor) -> Tensor:
         """Output for `x` (N, width, H, W), of the same shape."""
-        s = self.a.sigmoid()
-        return (1 - s) * x + s * self.f(x)
+        return torch.lerp(x, self.f(x), self.a.sigmoid().to(x.dtype))
 
 
 def convolution(
@@ -107,9 +113,9 @@ def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
-        layers += convolution(inputs, outputs, 4, 2, 1, activation, False)
-        layers.append(ResidualBlock(outputs, activation, batch_norm=False))
-    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST), nn.Flatten(0))
+        layers += convolution(inputs, outputs, 4, 2, 1, activation, False, Convolution)
+        layers.append(ResidualBlock(outputs, activation, batch_norm=False, kind=Convolution))
+    return nn.Sequential(*layers, Convolution(channels[-1], 1, SMALLEST), nn.Flatten(0))
 
 
 def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
@@ -118,8 +124,8 @@ def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
         batch_norm = bool(layers)
-        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm)
-    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
+        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm, Convolution)
+    return nn.Sequential(*layers, Convolution(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
 
 
 def mlp_generator(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
