@@ -132,6 +132,15 @@ def test_without_settings_the_rest_appears(copied, content):
     assert 'href="tables/vae.csv"' in Book(Results.of(copied), copied).page("runs")
 
 
+def test_numbers_of_settings_have_their_thousands(copied):
+    settings = copied.parent / "params.yaml"
+    params = yaml.safe_load(settings.read_text())
+    params["dirac"] |= {"iterations": 12345, "seeds": 999}
+    settings.write_text(yaml.safe_dump(params))
+    page = Book(Results.of(copied), copied).page("ift6135")
+    assert "12,345 iterations of gradient ascent and descent from 999 random" in " ".join(page.split())
+
+
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(InputError, match=rf"^{tmp_path}: no results; allowed: "):
         Results.of(tmp_path)

@@ -256,7 +256,8 @@ class Parts:
     @_or_why_not("gap")
     def setting(self, key: str) -> Markup:
         """Value of a key of params.yaml, such as `vae.l100.epochs`."""
-        return Markup.escape(_words(self._setting(key)))
+        value = self._setting(key)
+        return Markup.escape(f"{value:,}" if type(value) is int else _words(value))
 
     def _setting(self, key: str) -> Any:
         found: Any = self.results.settings
