@@ -1,4 +1,4 @@
-"""The engine against `dvc repro`: nothing to do, and the bookkeeping of the quick profile's 78 stages."""
+"""The engine against `dvc repro`: nothing to do, and the bookkeeping of a pipeline of many stages."""
 
 from __future__ import annotations
 

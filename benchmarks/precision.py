@@ -9,14 +9,15 @@ training is in lower precision: the scores are taken in float32, so that they di
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Annotated
 
 import torch
+import typer
 
-from regen import artifacts
+from regen import artifacts, stage
 from regen.artifacts.datasets import read_dataset
 from regen.chapters.scores import one_name
 from regen.fidelity.scores import Scorer, load_scorer
@@ -60,8 +61,8 @@ def row(precision: str, found: list[float], exact: list[float]) -> str:
     return f"| {precision} | {len(found)} | {mean:.2f} ± {deviation:.2f} | {gap} |"
 
 
-def main(name: str, seeds: int) -> None:
-    """Print the table."""
+def compare_precisions(name: str, seeds: Annotated[int, typer.Argument(min=2)]) -> None:
+    """Print the scores of the GAN NAME in each precision, over SEEDS seeds."""
     params = read_params()
     device = set_up(params.device, "float32")
     scorer = load_scorer(params.score, params.gan_run(name).data, device)
@@ -74,6 +75,4 @@ def main(name: str, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or not sys.argv[2].isdecimal() or int(sys.argv[2]) < 2:
-        sys.exit("usage: python -m benchmarks.precision RUN SEEDS, of which at least 2")
-    main(sys.argv[1], int(sys.argv[2]))
+    stage.run(compare_precisions)

@@ -54,8 +54,20 @@ def record_results(
         keep_some(made, params, parts) if parts else keep_all(made, params)
         shutil.copy("params.yaml", made)
         artifacts.write_text(made / "environment.json", json.dumps(made_with, indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(made, folder)
+        replace(folder, made)
+
+
+def replace(folder: Path, made: Path) -> None:
+    """Put a copy of `made` in the place of `folder`, which is there, old or new, until all is copied."""
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+        shutil.copytree(made, part)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def keep_all(folder: Path, params: Params) -> None:

@@ -2,6 +2,10 @@ import os
 from collections.abc import Iterator
 from unittest import mock
 
+# Before torch is loaded, here and in the processes of tests: threads that spin while they wait for each other
+# are slow where several tests share the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 import torch
 

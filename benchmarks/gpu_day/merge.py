@@ -39,7 +39,9 @@ def merge(record: Record) -> str:
                 f"{record.file}: {name}: made by other code or settings than those here; put back the commit "
                 "that it was made with, and its settings into params.yaml"
             )
-    for step in results["steps"].values():
+    for name, step in results["steps"].items():
+        stage, _, item = name.partition("@")
+        workspace.clear(Path(), stage, item)
         parts.unpack(record.parts, step["parts"], Path())
     if results["checks"] or results["table"]:
         _record(results)

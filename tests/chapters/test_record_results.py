@@ -50,6 +50,25 @@ def test_some_runs_are_kept_without_the_rest(record):
     assert list(json.loads(Path("results/night/metrics.json").read_text())) == ["l100", "theory"]
 
 
+def test_a_record_is_replaced_whole_or_not_at_all(record, monkeypatch):
+    def cut_short(source, target, **options):
+        write({Path(target, "README.md"): "half of it"})
+        if Path(target).parent == Path("results"):
+            raise OSError("No space left on device")
+        return copytree(source, target, **options)
+
+    write({Path("results/night/README.md"): "earlier"})
+    with monkeypatch.context() as patch:
+        copytree = shutil.copytree
+        patch.setattr(shutil, "copytree", cut_short)
+        with pytest.raises(OSError, match="No space left on device"):
+            record("night", "theory")
+    assert [path.name for path in Path("results").rglob("*")] == ["night", "README.md"]
+    assert Path("results/night/README.md").read_text() == "earlier"
+    write({Path("results/night/old"): "of the record before"})
+    assert "old" not in record("night", "theory")[2]
+
+
 def test_a_figure_of_all_runs_of_a_family_is_kept_with_them(record):
     code, _, files = record("night", "seq_plain", "seq_attention")
     assert code == 0

@@ -36,6 +36,7 @@ SUMMARY = {
     "monte_carlo_slope": 1.25,
     "monte_carlo_growth": 2.25,
     **{f"monte_carlo_log_error_{x}_{end}": e for x in ("grows", "fixed") for end, e in ENDS.items()},
+    **{f"importance_log_error_{x}_{end}": e / 8 for x in ("grows", "fixed") for end, e in ENDS.items()},
     "importance_slope": 3.25,
     "importance_growth": 4.25,
     "kl_zero": 0.0,
@@ -93,9 +94,15 @@ def test_figures_on_their_own_have_the_digits_that_tell_something(chapter):
     "better", ["monte_carlo_log_error_grows_last", "monte_carlo_log_error_fixed_last", "monte_carlo_growth"]
 )
 def test_sampling_from_the_prior_gets_worse_if_all_measures_say_so(better):
-    assert theory.from_the_prior({**SUMMARY, better: 0.0625}) == "does not get worse"
+    assert theory.from_the_prior({**SUMMARY, better: 0.0625}) == "poor, does not get worse"
+
+
+@pytest.mark.parametrize("observation", ["grows", "fixed"])
+def test_it_is_poor_if_importance_sampling_is_better(observation):
+    other = f"importance_log_error_{observation}_last"
+    assert theory.from_the_prior({**SUMMARY, other: 0.25}) == "good, gets worse"
 
 
 def test_claims_may_ask_for_all_of_it_and_metrics_follow_the_rates(chapter):
-    assert chapter.facts["theory"].metrics == {**SUMMARY, "from_the_prior": "gets worse"}
+    assert chapter.facts["theory"].metrics == {**SUMMARY, "from_the_prior": "poor, gets worse"}
     assert chapter.metrics == {"theory": {name: SUMMARY[name] for name in theory.FOLLOWED}}

@@ -5,7 +5,16 @@ import pytest
 
 from chapters.made_up import ON_THE_WAY
 from regen.chapters.scores import Scores
-from regen.chapters.trends import course, courses, rank_correlation, strength, tells_more, trends_table
+from regen.chapters.trends import (
+    UNSEEN,
+    course,
+    courses,
+    rank_correlation,
+    remarks,
+    tells_more,
+    together,
+    trends_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +71,9 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("rows", "word"),
     [
-        ([("JSD", -0.8, NAN), ("JSD", 0.4, NAN), ("W1", -1.0, NAN)], "W1"),  # 0.6 to 1, whatever the signs
-        ([("JSD", -0.8, NAN), ("W1", 0.4, NAN), ("W1", -1.0, NAN)], "JSD"),
+        ([("JSD", -1.0, NAN), ("W1", 1.0, NAN)], "W1"),  # what the report has seen
+        ([("JSD", 0.3, NAN), ("JSD", -0.3, NAN), ("W1", 0.1, NAN)], "W1"),  # 0 to 0.1
+        ([("JSD", 0.4, NAN), ("W1", -1.0, NAN), ("W1", 1.0, NAN)], "JSD"),  # 0.4 to 0
         ([("JSD", 0.6, 0.3), ("W1", 1.0, NAN)], "W1"),  # by 0.4 ± 0.3
         ([("JSD", 0.6, 0.3), ("W1", 1.0, 0.4)], "undecided"),  # by 0.4 ± 0.5
         ([("JSD", 0.6, 0.3), ("JSD", 0.6, 0.3), ("W1", 1.0, 0.3)], "W1"),  # by 0.4 ± 0.37
@@ -83,9 +93,23 @@ def test_a_single_run_does_not_tell_of_its_loss():
     assert tells_more(runs(*several[:3])) == tells_more(runs(*several[1:])) == "not scored"
 
 
-def test_the_strength_of_a_loss_is_the_mean_over_its_runs():
-    assert strength(runs(("W1", -0.8, 0.3), ("W1", 0.4, 0.4)), "W1") == pytest.approx((0.6, 0.25))
-    assert strength(runs(("W1", -0.8, 0.3)), "JSD") is None
+def test_how_a_loss_goes_with_the_distance_is_the_mean_over_its_runs():
+    assert together(runs(("W1", -0.8, 0.3), ("W1", 0.4, 0.4)), "W1") == pytest.approx((-0.2, 0.25))
+    assert together(runs(("W1", -0.8, 0.3)), "JSD") is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "seeds", "remark"),
+    [
+        (7, 1, "Fewer than 8 scores on the way."),
+        (7, 2, "Fewer than 8 scores on the way."),
+        (8, 1, "One seed: no interval."),
+        (8, 2, None),
+    ],
+)
+def test_what_is_said_of_few_scores_and_of_one_seed(scores, seeds, remark):
+    found = remarks(pd.Series({"scores": scores, "seeds": seeds}))
+    assert found == ({} if remark is None else dict.fromkeys(UNSEEN, remark))
 
 
 @pytest.mark.parametrize(

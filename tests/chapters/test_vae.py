@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 
 from chapters.made_up import RUN, edit
@@ -116,13 +117,27 @@ def test_what_claims_may_ask_for(chapter):
     assert facts["l100"].settings == {"data": "digits (binarized)", "epochs": 7, "importance_samples": 9}
     assert facts["same"].metrics["log_p"] == -99.125
     assert facts["same"].metrics["valid_negative_elbo"] == 104.25
-    # the mean over seeds 1 to 3, which are half a nat apart
+    # over seeds 1 to 3, which are half a nat apart
     assert facts["l100"].metrics["best_valid_negative_elbo"] == pytest.approx(102.25)
+    assert facts["l100"].metrics["best_valid_negative_elbo_deviation"] == pytest.approx(0.5)
     assert facts["l100"].metrics["generalisation"] == "close"
     assert facts["l100"].metrics["largest_step"] == 1.5
     assert facts["grey"].metrics["largest_step"] == "not scored"
     curve = facts["l100"].metrics["valid_negative_elbo_curve"]
     assert curve == pytest.approx([130.0, 110.0, 105.5, 104.0, 103.0, 102.5, 102.25])
+
+
+def test_the_best_epoch_is_each_seed_s_own():
+    scores = {1: [9.0, 5.0, 7.0], 2: [8.0, 6.0, 3.0]}
+    history = pd.concat(
+        pd.DataFrame({"seed": seed, "epoch": [1, 2, 3], "valid_negative_elbo": column})
+        for seed, column in scores.items()
+    )
+    expected = {"best_valid_negative_elbo": 4.0, "best_valid_negative_elbo_deviation": pytest.approx(2**0.5)}
+    assert vae.best(history) == {**expected, "seeds": 2}
+    diverged = pd.DataFrame({"valid_negative_elbo": [5.0, "not finite"]})
+    assert vae.best(diverged) == {"best_valid_negative_elbo": 5.0}
+    assert vae.best(diverged[1:]) == {"best_valid_negative_elbo": "not finite"}
 
 
 def test_metrics_are_those_of_the_runs_of_params(chapter):

@@ -119,6 +119,10 @@ def test_other_extractors_score_the_same_samples_beside(stage, monkeypatch, tmp_
         (kept,) = (tmp_path / "cache/references").iterdir()
         changed.add(kept.stat().st_mtime_ns)
     assert len(changed) == 1
+    dataset_file("digits").unlink()
+    code, message = stage("score_samples", name, "--beside")
+    assert (code, message.count("\n")) == (2, 1)
+    assert message.startswith("data/digits.safetensors: cannot be read (No such file or directory); ")
     code, message = stage("score_samples", RUNS["vae"], "--beside")
     assert (code, message) == (2, f"params.yaml: score.beside: no 'uva_z2'; allowed: {name}\n")
 

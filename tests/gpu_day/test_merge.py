@@ -45,6 +45,16 @@ def test_every_output_of_every_stage_is_in_its_place_and_told_to_dvc(whole):
 
 
 @pytest.mark.usefixtures("repository")
+def test_nothing_of_an_earlier_run_is_left_among_the_outputs(whole):
+    left = Path(f"models/{RUN}/weights/seed-9.safetensors")
+    left.parent.mkdir(parents=True)
+    left.write_text("of a seed that is trained no more")
+    merge(whole)
+    assert list(left.parent.iterdir())
+    assert not left.exists()
+
+
+@pytest.mark.usefixtures("repository")
 def test_checks_and_table_are_recorded_with_what_they_were_measured_with(whole):
     merge(whole)
     results = whole.read()

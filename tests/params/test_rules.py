@@ -56,6 +56,14 @@ BESIDE = {"data": "digits", "extractors": ["inception-v3-compat"]}
             {"data.sets": ["digits", "cifar10"], "realnvp.r.data": "cifar10"},
             "realnvp.r.data: 'cifar10': has no validation images; allowed: digits",
         ),
+        # batch norm
+        *(
+            (
+                {"vae.v.batch_norm": True, "vae.v.batch_size": size},
+                f"vae.v.batch_size: {size}: leaves one of the 1297 images of digits alone, which batch norm ",
+            )
+            for size in (1, 16, 1296)
+        ),
         # as many as there are
         ({"vae.v.shown_epochs": [0, 10]}, f"vae.v.shown_epochs [0, 10]: {SHOWN}"),
         ({"realnvp.r.shown_epochs": [10]}, f"realnvp.r.shown_epochs [10]: {SHOWN}"),

@@ -6,6 +6,7 @@ import yaml
 from params.small import BASE
 from regen.errors import InputError
 from regen.params import read_params
+from regen.params.yaml_files import read_yaml
 
 TEXT = yaml.safe_dump(BASE, sort_keys=False)
 LINES = TEXT.splitlines()
@@ -43,6 +44,14 @@ def test_files_that_hold_no_settings(file, text, message):
     with pytest.raises(InputError) as caught:
         read_params()
     assert str(caught.value).startswith(f"params.yaml: {message}")
+
+
+def test_a_section_may_take_over_anothers_keys(file):
+    file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+    assert read_yaml(file) == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}
+    file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3, y: 4}\n")
+    with pytest.raises(InputError, match="line 2: duplicate key 'y'"):
+        read_yaml(file)
 
 
 def test_no_file(file):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from regen.errors import InputError
 from regen.pipeline import machine
 
 GIB = 1 << 30
@@ -37,6 +38,13 @@ def test_stages_share_the_cores(monkeypatch, cores, jobs, threads):
     assert machine.threads_of(jobs) == threads
     monkeypatch.setenv("REGEN_THREADS", "5")
     assert machine.threads_of(jobs) == 5
+
+
+@pytest.mark.parametrize("threads", ["two", "1.5", "0", "-1"])
+def test_a_wrong_number_of_threads_is_named(monkeypatch, threads):
+    monkeypatch.setenv("REGEN_THREADS", threads)
+    with pytest.raises(InputError, match=f"^REGEN_THREADS: '{threads}': not allowed; allowed: "):
+        machine.threads_of(1)
 
 
 def test_a_containers_memory_limit_counts(files):

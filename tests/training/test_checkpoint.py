@@ -8,8 +8,11 @@ import yaml
 
 from regen.errors import InputError, RunError
 from regen.training.checkpoint import Checkpoint, _inputs, fingerprint, rng_state, set_rng_state
+from regen.training.device import autocast
+from regen.training.runs import Session
 
 REPO = Path(__file__).parents[2]
+CPU = torch.device("cpu")
 STATE = {
     "parts": {
         "model": {"weight": torch.arange(5000.0)},
@@ -255,3 +258,12 @@ def test_the_pipeline_s_own_stages_are_understood(stage, run):
     code = {str(dep) for dep in deps if dep.parts[0] == "src"}
     assert "src/regen/training" in code
     assert not code & {"src/regen/likelihood", "src/regen/figures", "src/regen/report", "src/regen/chapters"}
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_what_auto_stands_for_is_part_of_the_key():
+    """A run that goes on with another processor, which computes otherwise, begins anew."""
+    sessions = [
+        Session("train", "a", "a", CPU, autocast(precision, CPU), 1) for precision in ("float64", "bfloat16")
+    ]
+    assert len({session.job(1).checkpoint.folder for session in [*sessions, sessions[0]]}) == 2

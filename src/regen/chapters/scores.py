@@ -11,7 +11,7 @@ import pandas as pd
 from regen import artifacts
 from regen.artifacts import FRECHET, Metrics
 from regen.chapters.shared import over_seeds, read_each
-from regen.params import Params
+from regen.params import IMAGE_FAMILIES, Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Facts
 from regen.report.columns import Column, frame, hidden
@@ -39,7 +39,8 @@ COLUMNS = (
     Column("rank_deficient", "covariance lacks rank"),
     *BESIDE,
 )
-FAMILIES = {"vae": "VAE", "realnvp": "flow", "gan": "GAN"}
+WORDS = {"vae": "VAE", "realnvp": "flow", "gan": "GAN"}
+"""For families of runs, those that have another than their name."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def scores_table(params: Params, scores: Scores) -> Table:
 
 def _families(params: Params) -> dict[str, str]:
     """Name for readers of the family of each run on images."""
-    return {run: words for family, words in FAMILIES.items() for run in getattr(params, family)}
+    return {run: WORDS.get(family, family) for family in IMAGE_FAMILIES for run in getattr(params, family)}
 
 
 def named(columns: Sequence[Column], data: pd.DataFrame) -> list[Column]:

@@ -48,12 +48,21 @@ def chapter() -> Chapter:
 
 
 def from_the_prior(found: Metrics) -> str:
-    """What becomes of the estimate of log p(x) from samples of the prior as z gets more dimensions."""
-    grows = all(
-        float(found[f"monte_carlo_log_error_{x}_last"]) > float(found[f"monte_carlo_log_error_{x}_first"])
-        for x in ("grows", "fixed")
+    """What the estimate of log p(x) from samples of the prior is, and becomes as z gets more dimensions.
+
+    Poor is what errs more than importance sampling does.
+    """
+    (plain_few, plain_many), (_, importance_many) = (
+        [
+            [float(found[f"{way}_log_error_{x}_{end}"]) for x in ("grows", "fixed")]
+            for end in ("first", "last")
+        ]
+        for way in ("monte_carlo", "importance")
     )
-    return "gets worse" if grows and float(found["monte_carlo_growth"]) > 1 else "does not get worse"
+    poor = all(plain > other for plain, other in zip(plain_many, importance_many, strict=True))
+    grows = all(many > few for many, few in zip(plain_many, plain_few, strict=True))
+    worse = grows and float(found["monte_carlo_growth"]) > 1
+    return f"{'poor' if poor else 'good'}, {'gets' if worse else 'does not get'} worse"
 
 
 def summary_table(found: Metrics) -> Table:

@@ -113,11 +113,13 @@ def courses(row: pd.Series) -> dict[str, str]:
 
 def remarks(row: pd.Series) -> dict[str, str]:
     """What the ledger says of the facts on a GAN, by their names."""
-    return dict.fromkeys(UNSEEN, f"Fewer than {ENOUGH} scores on the way.") if row["scores"] < ENOUGH else {}
+    if row["scores"] < ENOUGH:
+        return dict.fromkeys(UNSEEN, f"Fewer than {ENOUGH} scores on the way.")
+    return dict.fromkeys(UNSEEN, "One seed: no interval.") if row["seeds"] == 1 else {}
 
 
-def strength(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
-    """Mean size of the rank correlation of metric and distance over the runs of a loss, and its margin.
+def together(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
+    """Mean rank correlation of metric and distance over the runs of a loss, and its margin.
 
     None where there are not SEVERAL such runs, or one has no such correlation.
     """
@@ -126,12 +128,15 @@ def strength(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
     if len(known) < max(SEVERAL, len(found)):
         return None
     margin = math.hypot(*((high - low) / 2 for low, high in known)) / len(known)
-    return sum(abs(low + high) / 2 for low, high in known) / len(known), margin
+    return sum((low + high) / 2 for low, high in known) / len(known), margin
 
 
 def tells_more(trends: pd.DataFrame) -> str:
-    """Which metric goes with the distance more closely, in whichever direction, beyond both margins."""
-    w1, jsd = strength(trends, "W1"), strength(trends, "JSD")
+    """Which metric falls and rises with the distance more closely, beyond both margins.
+
+    One that rises as the samples get better tells the wrong thing of them, however surely.
+    """
+    w1, jsd = together(trends, "W1"), together(trends, "JSD")
     if w1 is None or jsd is None:
         return NOT_SCORED
     lead, margin = w1[0] - jsd[0], math.hypot(w1[1], jsd[1])

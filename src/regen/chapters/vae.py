@@ -141,7 +141,7 @@ def run_facts(run: Run, data: str) -> Facts:
     train, valid = (means[f"{split}_negative_elbo"].tolist() for split in ("train", "valid"))
     seen = {
         "valid_negative_elbo_curve": valid,
-        "best_valid_negative_elbo": min(valid),
+        **best(run.history),
         "shape": curves.shape(valid),
         "generalisation": curves.generalisation(train, valid),
         "plateau": curves.plateau(train, valid, PLATEAU_EPOCH),
@@ -153,6 +153,13 @@ def run_facts(run: Run, data: str) -> Facts:
         "importance_samples": run.likelihood.get("importance_samples"),
     }
     return Facts(settings, {"largest_step": NOT_SCORED, **run.training, **run.likelihood, **seen})
+
+
+def best(history: pd.DataFrame) -> Metrics:
+    """Least validation -ELBO over the epochs: its mean over the seeds, with the deviation."""
+    seeds = [part for _, part in history.groupby("seed")] if "seed" in history else [history]
+    least = [pd.to_numeric(part["valid_negative_elbo"], errors="coerce").min() for part in seeds]
+    return artifacts.over_seeds([{"best_valid_negative_elbo": artifacts.metric(float(x))} for x in least])
 
 
 def run_metrics(run: Run) -> dict[str, Any]:

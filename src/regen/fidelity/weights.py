@@ -105,9 +105,16 @@ def _at(url: str, extractor: str) -> Pretrained:
 
 
 def digest(path: Path) -> str:
-    """Compute the first 16 digits of the file's SHA-256, which identify the weights."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    """Compute the first 16 digits of the file's SHA-256, which identify its content.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run the stage that makes it") from None
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ class RealNvpRun(Section):
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(description="total margin of the logit at 0 and 1")
     learning_rate: Positive = Field(description="Adam's step size")
     batch_size: Count = Field(description="images per step")
-    clip_norm: Positive = Field(description="maximum norm of the gradient")
+    clip_norm: Positive = Field(description="maximum norm of the gradient of the loss in bits per dimension")
     epochs: Count = Field(description="passes over the training images")
     shown_epochs: ShownEpochs
     temperature: Positive = Field(description="standard deviation of z when sampling images")

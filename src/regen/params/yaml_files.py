@@ -10,15 +10,19 @@ import yaml
 
 from regen.errors import InputError
 
+MERGE = "tag:yaml.org,2002:merge"
+"""Of `<<`, with which a mapping takes the keys of another that it has not itself."""
+
 
 class _Loader(yaml.SafeLoader):
     """Loader that, like DVC's, reads 3e-4 as a number and rejects duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key) for key, _ in node.value]
+        own = [key for key, _ in node.value if key.tag != MERGE]
+        keys = [self.construct_object(key) for key in own]
         for i, key in enumerate(keys):
             if key in keys[:i]:
-                line = node.value[i][0].start_mark.line + 1
+                line = own[i].start_mark.line + 1
                 raise InputError(f"{node.start_mark.name}: line {line}: duplicate key {key!r}")
         return super().construct_mapping(node, deep)
 

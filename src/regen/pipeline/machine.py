@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from regen.errors import InputError
+
 MEMORY_PER_STAGE = 2 << 30  # bytes: the largest of the quick profile take about one GiB
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """A container's, of version 2 and version 1 of cgroups, in bytes."""
@@ -74,5 +76,8 @@ def threads_of(jobs: int) -> int:
 
 
 def threads_or(default: int) -> int:
-    """Threads of a stage: REGEN_THREADS, else the default."""
-    return int(os.environ.get("REGEN_THREADS") or default)
+    """Threads of a stage: REGEN_THREADS, else the default; InputError if that is no number from 1."""
+    given = os.environ.get("REGEN_THREADS") or str(default)
+    if not given.isdecimal() or int(given) < 1:
+        raise InputError(f"REGEN_THREADS: {given!r}: not allowed; allowed: a whole number from 1")
+    return int(given)

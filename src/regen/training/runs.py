@@ -103,7 +103,8 @@ class Session:
 
     def job(self, seed: int) -> Job:
         """Training with one seed; its checkpoint's key is of everything that the result depends on."""
-        key = fingerprint(self.stage, self.run, str(self.device), seed)
+        precision = in_words(self.autocast, self.device)  # `auto` stands for another on another processor
+        key = fingerprint(self.stage, self.run, str(self.device), precision, seed)
         checkpoint = Checkpoint.of(f"{self.name}-seed-{seed}", key)
         return Job(
             f"{self.name}, seed {seed}", seed, self.device, self.autocast, checkpoint, self.checkpoint_every
