@@ -32,11 +32,13 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _float64() -> None:
+def _float64() -> Iterator[None]:
     """What is computed in two ways is compared in float64: its last bits are far below what matters.
 
-    A test of another precision leaves it to none after it.
+    A test of another precision leaves it to none after it, nor to fixtures of modules, which are made before.
     """
+    torch.set_default_dtype(torch.float64)
+    yield
     torch.set_default_dtype(torch.float64)
 
 

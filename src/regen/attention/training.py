@@ -17,6 +17,7 @@ from regen.errors import InputError
 from regen.params import TranslatorRun
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
+from regen.training.modes import evaluating
 from regen.training.runs import Job, Trained, last_metrics
 from regen.training.schedule import Passes
 
@@ -155,12 +156,11 @@ def train(
 @torch.no_grad()
 def evaluate(translator: Translator, sentences: Sentences) -> dict[str, float]:
     """Mean loss in nats per word and share of right words, each after the decoder's own words."""
-    training = translator.training
-    translator.eval()
     order = (sentences.target != PAD).sum(1).argsort(stable=True)
-    found = [predictions(translator, sentences[rows], forced=False) for rows in order.split(EVALUATION_BATCH)]
-    losses = [word_losses(each.features, translator.decoder.output, each.words) for each in found]
-    translator.train(training)
+    batches = (sentences[rows] for rows in order.split(EVALUATION_BATCH))
+    with evaluating(translator):
+        found = [predictions(translator, batch, forced=False) for batch in batches]
+        losses = [word_losses(each.features, translator.decoder.output, each.words) for each in found]
     nats, right = (torch.cat(parts).double().mean() for parts in zip(*losses, strict=True))
     return {"loss": float(nats), "accuracy": float(right)}
 

@@ -19,6 +19,7 @@ from regen.artifacts import load_state, read_tensors, write_tensors
 from regen.artifacts.datasets import Images
 from regen.errors import InputError
 from regen.training.device import cast, plain
+from regen.training.modes import evaluating
 
 EVALUATION_BATCH = 500
 
@@ -121,11 +122,8 @@ def load_classifier(path: Path) -> ClassifierNet:
 @torch.no_grad()
 def predict(network: ClassifierNet, pixels: Tensor) -> Tensor:
     """Predict the classes (N,) of `pixels` (N, C, H, W) uint8."""
-    training = network.training
-    network.eval()
-    classes = [network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)]
-    network.train(training)
-    return torch.cat(classes)
+    with evaluating(network):
+        return torch.cat([network(batch).logits.argmax(1) for batch in pixels.split(EVALUATION_BATCH)])
 
 
 def accuracy(network: ClassifierNet, images: Images) -> float:

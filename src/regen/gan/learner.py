@@ -17,6 +17,7 @@ from regen.params.gan import GanRun
 from regen.training.device import cast
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
+from regen.training.modes import evaluating
 
 STATISTICS_SEED = 2_718_281_828
 """Of the codes that give batch norm its statistics, alike each time; unlike any `seed` of samples."""
@@ -157,9 +158,8 @@ class GanLearner:
 
         Both networks are in evaluation mode, and the codes are the same at every call.
         """
-        self.generator.eval(), self.critic.eval()
-        P, Q = (torch.cat(parts) for parts in zip(*self._held_out(pixels), strict=True))
-        self.generator.train(), self.critic.train()
+        with evaluating(self.generator, self.critic):
+            P, Q = (torch.cat(parts) for parts in zip(*self._held_out(pixels), strict=True))
         return {
             "metric": float(self.objective.metric(P, Q)),
             "critic_loss": float(self.objective.critic(P, Q)),

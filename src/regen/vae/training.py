@@ -12,6 +12,7 @@ from regen.params import VaeRun
 from regen.training.device import place
 from regen.training.grid import on_grid
 from regen.training.loop import Stateful
+from regen.training.modes import evaluating
 from regen.training.runs import Job, Trained
 from regen.training.schedule import Passes
 from regen.vae.elbo import Elbo, elbo
@@ -60,10 +61,8 @@ class VaeLearner:
     @torch.no_grad()
     def snapshot(self, model: VAE) -> Tensor:
         """Means of p(x|z) for the same z at every call, as images (N, C, H, W) uint8."""
-        training = model.training
-        model.eval()
-        means = model.decode(self.codes).sigmoid()
-        model.train(training)
+        with evaluating(model):
+            means = model.decode(self.codes).sigmoid()
         return to_pixels(means).unflatten(-1, model.shape)
 
 
@@ -86,11 +85,9 @@ def mean_terms(bound: Elbo) -> Tensor:
 @torch.no_grad()
 def evaluate(vae: VAE, pixels: Tensor) -> Tensor:
     """Terms of `mean_terms` over all `pixels` (N, D) uint8, with one sample of z per image."""
-    training = vae.training
-    vae.eval()
     batches = pixels.split(EVALUATION_BATCH)
-    sums = [mean_terms(elbo(vae, scale(batch))).cpu().double() * len(batch) for batch in batches]
-    vae.train(training)
+    with evaluating(vae):
+        sums = [mean_terms(elbo(vae, scale(batch))).cpu().double() * len(batch) for batch in batches]
     return torch.stack(sums).sum(0) / len(pixels)
 
 
