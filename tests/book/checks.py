@@ -19,6 +19,12 @@ Promise.allSettled(images.map((image) => image.decode())).then(() => done(
   images.map((image) => [image.getAttribute("src"), image.naturalWidth, image.naturalHeight,
                          +image.getAttribute("width"), +image.getAttribute("height")])));
 """
+WIDER = """
+const right = (element) => element.getBoundingClientRect().right;
+return [...document.querySelectorAll(".claim")]
+  .filter((claim) => [...claim.querySelectorAll("*")].some((each) => right(each) > right(claim) + 1))
+  .map((claim) => claim.id);
+"""
 COLOURS = "color-contrast"
 RULES = {
     "light": {},
@@ -58,11 +64,11 @@ def _faults(driver: Chrome, page: Path) -> list[str]:
         driver.get_log(log)  # forget other pages
     show(driver, page)
     found = [*_images(driver), *faults_of_sorting(driver), *_console(driver), *_requests(driver, page.parent)]
-    found += _accessibility(driver, "light")
+    found += _claims(driver) + _accessibility(driver, "light")
     show(driver, page, scheme="dark")
     found += _accessibility(driver, "dark")
     show(driver, page, NARROW)
-    return found + _width(driver) + _accessibility(driver, "narrow")
+    return found + _width(driver) + _claims(driver) + _accessibility(driver, "narrow")
 
 
 def _console(driver: Chrome) -> list[str]:
@@ -92,6 +98,11 @@ def _images(driver: Chrome) -> list[str]:
 def _width(driver: Chrome) -> list[str]:
     wide = driver.execute_script("return document.documentElement.scrollWidth")
     return [f"page: {wide} pixels wide in a window of {NARROW}"] if wide > NARROW else []
+
+
+def _claims(driver: Chrome) -> list[str]:
+    """Name claims that something stands out of."""
+    return [f"{name}: something in it is wider" for name in driver.execute_script(WIDER)]
 
 
 def _accessibility(driver: Chrome, how: str) -> list[str]:

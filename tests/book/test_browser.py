@@ -9,6 +9,7 @@ BROKEN = {
     '<img src="gone.png" alt="a" width="1" height="1">': "image gone.png: does not load",
     '<img src="figures/wide.png" alt="a" width="9" height="9">': "image figures/wide.png: is 1040 x 298",
     '<div style="width: 700px">wide</div>': "page: ",
+    '<article class="claim" id="claim-a"><b style="margin: 0 900px">a</b></article>': "claim-a: ",
     '<p style="color: #aaa">pale</p>': 'light: color-contrast: <p style="color: #aaa"',
     '<p style="color: #444">dim</p>': 'dark: color-contrast: <p style="color: #444"',
     "<button></button>": "narrow: button-name: ",

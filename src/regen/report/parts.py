@@ -184,13 +184,14 @@ class Parts:
 
     @_or_why_not("gap")
     def cell(self, name: str, column: str, /, **where: str) -> Markup:
-        """One cell of a table, for prose."""
+        """One cell of a table, for prose: a count with its thousands, as a `setting` has them."""
         table = self.results.table(name)
         keys = [each["key"] for each in table["columns"]]
         rows = chosen(table["rows"], where)
         if len(rows) != 1 or column not in keys:
             raise InputError(f"the table {name} has no {column!r} in a row with {where}")
-        return Markup.escape(rows[0]["cells"][keys.index(column)])
+        text = rows[0]["cells"][keys.index(column)]
+        return Markup.escape(f"{int(text):,}" if text.isdecimal() else text)
 
     # ---- verdicts --------------------------------------------------------------------------------------
 
