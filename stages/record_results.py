@@ -49,25 +49,15 @@ def record_results(
     params, folder = read_params(), Path("results") / name
     device = select_device(params.device, params.precision)
     made_with = {"date": date.today().isoformat(), **environment(device)}
-    with TemporaryDirectory() as scratch:
+    folder.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".", suffix=".part") as scratch:  # beside it, to rename
         made = Path(scratch, name)
         keep_some(made, params, parts) if parts else keep_all(made, params)
         shutil.copy("params.yaml", made)
         artifacts.write_text(made / "environment.json", json.dumps(made_with, indent=2) + "\n")
-        replace(folder, made)
-
-
-def replace(folder: Path, made: Path) -> None:
-    """Put a copy of `made` in the place of `folder`, which is there, old or new, until all is copied."""
-    part = folder.with_name(f".{folder.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)  # of one that was killed
-        shutil.copytree(made, part)
         if folder.exists():
             shutil.rmtree(folder)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        made.rename(folder)
 
 
 def keep_all(folder: Path, params: Params) -> None:

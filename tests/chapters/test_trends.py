@@ -7,12 +7,12 @@ from chapters.made_up import ON_THE_WAY
 from regen.chapters.scores import Scores
 from regen.chapters.trends import (
     UNSEEN,
+    accord,
     course,
     courses,
     rank_correlation,
     remarks,
     tells_more,
-    together,
     trends_table,
 )
 
@@ -94,8 +94,8 @@ def test_a_single_run_does_not_tell_of_its_loss():
 
 
 def test_how_a_loss_goes_with_the_distance_is_the_mean_over_its_runs():
-    assert together(runs(("W1", -0.8, 0.3), ("W1", 0.4, 0.4)), "W1") == pytest.approx((-0.2, 0.25))
-    assert together(runs(("W1", -0.8, 0.3)), "JSD") is None
+    assert accord(runs(("W1", -0.8, 0.3), ("W1", 0.4, 0.4)), "W1") == pytest.approx((-0.2, 0.25))
+    assert accord(runs(("W1", -0.8, 0.3)), "JSD") is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ def read_each(runs: Iterable[str], kind: str) -> dict[str, Metrics]:
     return {run: artifacts.read_metrics(artifacts.scores_file(run, kind)) for run in runs}
 
 
+def each_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of each seed; the table itself without seeds."""
+    return [rows for _, rows in table.groupby("seed")] if "seed" in table else [table]
+
+
 def over_seeds(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Means over the seeds, a row for each value of the column `by`; the table itself without seeds.
 

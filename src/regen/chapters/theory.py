@@ -52,15 +52,16 @@ def from_the_prior(found: Metrics) -> str:
 
     Poor is what errs more than importance sampling does.
     """
-    (plain_few, plain_many), (_, importance_many) = (
-        [
-            [float(found[f"{way}_log_error_{x}_{end}"]) for x in ("grows", "fixed")]
-            for end in ("first", "last")
-        ]
-        for way in ("monte_carlo", "importance")
-    )
-    poor = all(plain > other for plain, other in zip(plain_many, importance_many, strict=True))
-    grows = all(many > few for many, few in zip(plain_many, plain_few, strict=True))
+
+    def errs_more(one: str, other: str) -> bool:
+        return all(
+            float(found[one.format(observation)]) > float(found[other.format(observation)])
+            for observation in ("grows", "fixed")
+        )
+
+    last = "monte_carlo_log_error_{}_last"
+    poor = errs_more(last, "importance_log_error_{}_last")
+    grows = errs_more(last, "monte_carlo_log_error_{}_first")
     worse = grows and float(found["monte_carlo_growth"]) > 1
     return f"{'poor' if poor else 'good'}, {'gets' if worse else 'does not get'} worse"
 

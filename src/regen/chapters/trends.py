@@ -10,6 +10,7 @@ import pandas as pd
 from regen.artifacts import distance_in
 from regen.chapters.estimates import Estimate
 from regen.chapters.scores import Scores
+from regen.chapters.shared import each_seed
 from regen.params import Params
 from regen.report.chapter import Table
 from regen.report.claims import NOT_SCORED, UNDECIDED
@@ -52,9 +53,7 @@ def trends_table(params: Params, scores: Scores) -> Table:
     for name, run in params.gan.items():
         evaluations = scores.on_the_way[name]
         if len(evaluations):
-            seeds = (
-                [part for _, part in evaluations.groupby("seed")] if "seed" in evaluations else [evaluations]
-            )
+            seeds = each_seed(evaluations)
             distance = distance_in(evaluations)
             rows.append(
                 {
@@ -118,7 +117,7 @@ def remarks(row: pd.Series) -> dict[str, str]:
     return dict.fromkeys(UNSEEN, "One seed: no interval.") if row["seeds"] == 1 else {}
 
 
-def together(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
+def accord(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
     """Mean rank correlation of metric and distance over the runs of a loss, and its margin.
 
     None where there are not SEVERAL such runs, or one has no such correlation.
@@ -136,7 +135,7 @@ def tells_more(trends: pd.DataFrame) -> str:
 
     One that rises as the samples get better tells the wrong thing of them, however surely.
     """
-    w1, jsd = together(trends, "W1"), together(trends, "JSD")
+    w1, jsd = accord(trends, "W1"), accord(trends, "JSD")
     if w1 is None or jsd is None:
         return NOT_SCORED
     lead, margin = w1[0] - jsd[0], math.hypot(w1[1], jsd[1])

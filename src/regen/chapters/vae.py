@@ -13,7 +13,7 @@ from regen.artifacts import Metrics
 from regen.chapters import curves
 from regen.chapters.posteriors import posterior_table, twins
 from regen.chapters.scores import Scores
-from regen.chapters.shared import over_seeds
+from regen.chapters.shared import each_seed, over_seeds
 from regen.params import Params
 from regen.report.chapter import Chapter, Table
 from regen.report.claims import NOT_SCORED, Claims, Facts
@@ -157,9 +157,10 @@ def run_facts(run: Run, data: str) -> Facts:
 
 def best(history: pd.DataFrame) -> Metrics:
     """Least validation -ELBO over the epochs: its mean over the seeds, with the deviation."""
-    seeds = [part for _, part in history.groupby("seed")] if "seed" in history else [history]
-    least = [pd.to_numeric(part["valid_negative_elbo"], errors="coerce").min() for part in seeds]
-    return artifacts.over_seeds([{"best_valid_negative_elbo": artifacts.metric(float(x))} for x in least])
+    columns = [pd.to_numeric(rows["valid_negative_elbo"], errors="coerce") for rows in each_seed(history)]
+    return artifacts.over_seeds(
+        [{"best_valid_negative_elbo": artifacts.metric(float(column.min()))} for column in columns]
+    )
 
 
 def run_metrics(run: Run) -> dict[str, Any]:

@@ -71,9 +71,9 @@ class VaeRun(Section):
     @model_validator(mode="after")
     def _no_batch_of_one_image(self) -> Self:
         """Batch norm of a linear layer has nothing to take a deviation of."""
-        images, linear = DATASETS[self.data].sizes[0], [*self.encoder, *self.decoder]
+        images, layers = DATASETS[self.data].sizes[0], [*self.encoder, *self.decoder]
         alone = self.batch_size == 1 or images % self.batch_size == 1
-        if alone and self.batch_norm and not all(isinstance(layer, Conv) for layer in linear):
+        if alone and self.batch_norm and not all(isinstance(layer, Conv) for layer in layers):
             raise ValueError(
                 f"batch_size: {self.batch_size}: leaves one of the {images} images of {self.data} alone, "
                 "which batch norm of linear layers cannot take; allowed: a size that leaves none or several"
