@@ -33,6 +33,9 @@ setup: $(BIN)/.ready  ## install everything into .venv
 
 reproduce: setup  ## run what params.yaml asks for and is not there yet: tables, figures, the book in reports/; JOBS at a time
 	regen run --jobs $(JOBS)
+	@git diff --quiet HEAD -- reports 2>/dev/null; case $$? in \
+	0) echo "Every table, number and figure is, byte for byte, the one in git." ;; \
+	1) echo "In git other results are kept; what differs, and whether it matters: make diff BASE=HEAD" ;; esac
 	@echo "The results: reports/index.html (make open)"
 
 open: setup  ## show the results in the browser: reports/index.html
