@@ -1,5 +1,7 @@
 """What the critic's metric tells of the samples."""
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -8,12 +10,15 @@ from regen.chapters.scores import Scores
 from regen.chapters.trends import (
     UNSEEN,
     accord,
+    calms,
     course,
     courses,
+    rank_at_end,
     rank_correlation,
     remarks,
     tells_more,
     trends_table,
+    without_interval,
 )
 
 
@@ -140,7 +145,9 @@ def test_what_a_curve_does(low, high, word):
 )
 def test_what_is_told_holds_for_the_whole_interval_over_seeds(metric, deviation, trends, metric_trend):
     row = pd.Series({"metric_and_step": metric, "metric_and_step_deviation": deviation, "seeds": 4})
-    found = courses(pd.concat([row, pd.Series({"distance_and_step": -0.8, "scores": 8})]))
+    found = courses(
+        pd.concat([row, pd.Series({"distance_and_step": -0.8, "metric_at_end": 0.5, "scores": 8})])
+    )
     assert found == {"trends": trends, "metric_trend": metric_trend, "distance_trend": "falls"}
 
 
@@ -151,3 +158,37 @@ def test_few_scores_tell_nothing(trends):
 
 def test_no_course_without_a_correlation():
     assert course(None) == "not scored"
+
+
+FALLS_AND_RISES = [10.0, 7.5, 6.0, 4.5, 3.0, 2.7, 5.0, 7.0, 9.5, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("curve", "rank"),
+    [
+        (FALLS_AND_RISES, (5 + 7 + 9) / 9 / 3),
+        (range(8, 0, -1), 0.5 / 7),
+        ([1.0, math.nan, 3.0, 2.0], 0.5),
+        ([2.0, 2.0, 2.0, 2.0], None),
+        ([1.0, 2.0], None),
+    ],
+)
+def test_the_rank_at_the_end_is_the_last_quarter_s(curve, rank):
+    assert rank_at_end(pd.Series(curve)) == (rank if rank is None else pytest.approx(rank))
+
+
+def test_what_falls_and_rises_as_far_does_not_settle():
+    curve = pd.DataFrame({"step": range(10), "metric": FALLS_AND_RISES})
+    correlation = rank_correlation(curve["metric"], curve["step"])
+    assert abs(correlation) < 0.3
+    end = rank_at_end(curve["metric"])
+    row = pd.Series({"metric_and_step": correlation, "metric_at_end": end, "scores": 10, "seeds": 1})
+    assert calms(row) == "ends high"
+    assert calms(row.replace({end: 0.7})) == "falls or settles"
+    assert calms(pd.concat([row, pd.Series({"metric_at_end_deviation": 0.2})]).replace({1: 4})) == "undecided"
+
+
+def test_runs_of_one_seed_are_named():
+    rows = pd.DataFrame({"run": ["a", "b", "c"], "seeds": [1, 2, 1]})
+    assert without_interval(rows) == "Of one seed, which has no interval: a, c."
+    assert without_interval(rows[1:2]) == ""

@@ -75,7 +75,7 @@ def test_no_key_of_a_flow_has_a_default_beside_the_profile_s():
 
 
 LIMITS = {
-    "seed": [-1, 1.0, 2**63, None],
+    "seed": [-1, 1.0, 2**31, None],
     "precision": [32],
     "data.mirror": [7],
     "data.sets": ["digits", []],
@@ -105,7 +105,7 @@ LIMITS = {
     "vae.v.epochs": [60.5, 60.0],
     "vae.v.shown_epochs": [[-1], []],
     "vae.v.planar_layers": [-1, True],
-    "vae.v.seeds": [[], [-1], [2**63], 3],
+    "vae.v.seeds": [[], [-1], [2**31], 3],
     "likelihood.max_memory": [1],
     "dirac.seeds": [1001],
     "dirac.coefficients": [[0.0]],

@@ -11,7 +11,7 @@ from regen import artifacts
 from regen.artifacts import Metrics
 from regen.chapters.scores import BESIDE, DISTANCE, INCEPTION, KERNELS, PRECISION, RECALL, Scores, named
 from regen.chapters.shared import over_seeds, read_each
-from regen.chapters.trends import LOSSES, UNSEEN, courses, remarks, tells_more, trends_table
+from regen.chapters.trends import LOSSES, UNSEEN, courses, remarks, tells_more, trends_table, without_interval
 from regen.params import Params
 from regen.params.gan import GanRun
 from regen.report.chapter import Chapter, Table
@@ -134,7 +134,9 @@ def facts_together(
     for key in ("steps", "width"):
         sizes = sorted({each[key] for each in compared if each[key] is not None})
         settings[key] = sizes[0] if len(sizes) == 1 else sizes
-    return Facts(settings, {"tells_more": tells_more(trends[trends["run"].isin(list(runs))])})
+    compared_trends = trends[trends["run"].isin(list(runs))]
+    told = {"tells_more": without_interval(compared_trends)}
+    return Facts(settings, {"tells_more": tells_more(compared_trends)}, told)
 
 
 def _settings(run: GanRun, training: Metrics) -> dict[str, Any]:

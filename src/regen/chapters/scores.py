@@ -24,10 +24,10 @@ JUDGED = ("inception_score", "distance", "misread")
 SETTINGS = ("extractor", "samples", "splits", "reference")
 INCEPTION = Column("inception_score", "IS", digits=2, deviation="inception_score_std", better="higher")
 DISTANCE = Column("distance", FRECHET["frechet_distance"], digits=2, better="lower")
-KERNELS = Column("kernel", KERNEL["kernel_distance"], digits=4, better="lower")
+KERNELS = Column("kernel", KERNEL["kernel_distance"], digits=4, deviation="kernel_std", better="lower")
 PRECISION = Column("precision", better="higher")
 RECALL = Column("recall", better="higher")
-BESIDE = hidden("inception_score_std", "kernel_deviation", "distance_name", "kernel_name")
+BESIDE = hidden("inception_score_std", "kernel_std", "distance_name", "kernel_name")
 """Columns that a heading or another column takes up."""
 COLUMNS = (
     *map(Column, ("run", "family")),
@@ -82,15 +82,15 @@ def read_scores(params: Params) -> Scores:
 def one_name(scores: Metrics) -> dict[str, Any]:
     """`scores` with both distances as `distance` and `kernel` too, each with its `..._name`.
 
-    Its `..._deviation` is that over the seeds, else that over the subsets of images.
+    `..._deviation` is that over the seeds, `kernel_std` that over subsets of images.
     """
     found: dict[str, Any] = dict(scores)
     for name, words in (("distance", FRECHET), ("kernel", KERNEL)):
         key = next((key for key in words if key in scores), None)
         if key:
             found |= {name: scores[key], f"{name}_name": words[key]}
-            deviations = (f"{key}_deviation", f"{key}_std")
-            found |= {f"{name}_deviation": scores[each] for each in deviations[::-1] if each in scores}
+            kinds = ("deviation", "std")
+            found |= {f"{name}_{kind}": scores[each] for kind in kinds if (each := f"{key}_{kind}") in scores}
     return found
 
 

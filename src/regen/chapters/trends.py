@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ COLUMNS = (
     Column("metric_and_step", "metric, step"),
     Column("distance_and_step", "distance, step"),
     Column("metric_and_distance", "metric, distance"),
-    *hidden("seeds"),
+    *hidden("seeds", "metric_at_end"),
 )
 FEW, ENOUGH = 3, 8
 """Scores on the way from which on a rank correlation is taken, and a claim is judged by it.
@@ -33,6 +33,8 @@ SEVERAL = 2
 """Runs of a loss from which on they tell of the loss, and not of one critic."""
 LEVEL = 0.3
 """Rank correlation with the step up to which, either side of 0, a curve neither rises nor falls."""
+HIGH = 0.75
+"""Mean rank of a curve's last quarter, from 0, its lowest, to 1, above which it ends high."""
 UNSEEN = dict.fromkeys(("trends", "metric_trend", "distance_trend"), NOT_SCORED)
 """What claims find of a run that was not scored on its way."""
 
@@ -45,6 +47,15 @@ def rank_correlation(one: pd.Series, other: pd.Series) -> float | None:
     if len(ranks) < FEW or ranks.nunique().min() == 1:
         return None
     return float(ranks["one"].corr(ranks["other"]))
+
+
+def rank_at_end(curve: pd.Series) -> float | None:
+    """Mean rank, 0 lowest to 1, of the last quarter of what is finite; None of too few, or of a constant."""
+    numbers = pd.to_numeric(curve, errors="coerce").dropna()
+    if len(numbers) < FEW or numbers.nunique() == 1:
+        return None
+    ranks = (numbers.rank() - 1) / (len(numbers) - 1)
+    return float(ranks.tail(math.ceil(len(ranks) / 4)).mean())
 
 
 def trends_table(params: Params, scores: Scores) -> Table:
@@ -63,6 +74,7 @@ def trends_table(params: Params, scores: Scores) -> Table:
                     **_together(seeds, "metric_and_step", "metric", "step"),
                     **_together(seeds, "distance_and_step", distance, "step"),
                     **_together(seeds, "metric_and_distance", "metric", distance),
+                    **_over(seeds, "metric_at_end", lambda table: rank_at_end(table["metric"])),
                     "seeds": len(seeds),
                 }
             )
@@ -71,14 +83,20 @@ def trends_table(params: Params, scores: Scores) -> Table:
 
 def _together(seeds: Sequence[pd.DataFrame], key: str, one: str, other: str) -> dict[str, float]:
     """Mean and deviation over seeds of the rank correlation of two columns; nothing where a seed has none."""
-    each = pd.Series([rank_correlation(table[one], table[other]) for table in seeds], dtype=float)
+    return _over(seeds, key, lambda table: rank_correlation(table[one], table[other]))
+
+
+def _over(
+    seeds: Sequence[pd.DataFrame], key: str, of: Callable[[pd.DataFrame], float | None]
+) -> dict[str, float]:
+    each = pd.Series([of(table) for table in seeds], dtype=float)
     if each.isna().any():
         return {}
     return {key: each.mean()} | ({f"{key}_deviation": each.std()} if len(each) > 1 else {})
 
 
 def interval(row: pd.Series, key: str) -> tuple[float, float] | None:
-    """Interval of a mean rank correlation; of one seed a point.
+    """Interval of a mean over the seeds, such as that of a rank correlation; of one seed a point.
 
     None where there is none, or of too few scores.
     """
@@ -98,14 +116,28 @@ def course(correlation: tuple[float, float] | None) -> str:
     return "settles" if low >= -LEVEL and high <= LEVEL else UNDECIDED
 
 
+def calms(row: pd.Series) -> str:
+    """Whether the metric falls or settles: over all scores it does not rise, and it does not end high.
+
+    A rank correlation alone takes for level what falls and then rises as far.
+    """
+    correlation, end = interval(row, "metric_and_step"), interval(row, "metric_at_end")
+    if correlation is None or end is None:
+        return NOT_SCORED
+    if correlation[0] > LEVEL:
+        return "rises"
+    if end[0] > HIGH:
+        return "ends high"
+    return "falls or settles" if correlation[1] <= LEVEL and end[1] <= HIGH else UNDECIDED
+
+
 def courses(row: pd.Series) -> dict[str, str]:
     """Facts on a GAN, from its row of rank correlations."""
-    found = interval(row, "metric_and_step")
-    metric, distance = course(found), course(interval(row, "distance_and_step"))
+    metric, distance = (course(interval(row, f"{each}_and_step")) for each in ("metric", "distance"))
     unsure = next((word for word in (NOT_SCORED, UNDECIDED) if word in (metric, distance)), None)
     return {
         "trends": unsure or f"metric {metric}, distance {distance}",
-        "metric_trend": "falls or settles" if found and found[1] <= LEVEL else metric,
+        "metric_trend": calms(row),
         "distance_trend": distance,
     }
 
@@ -128,6 +160,12 @@ def accord(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
         return None
     margin = math.hypot(*((high - low) / 2 for low, high in known)) / len(known)
     return sum((low + high) / 2 for low, high in known) / len(known), margin
+
+
+def without_interval(trends: pd.DataFrame) -> str:
+    """What the ledger says of a comparison of runs some of which have one seed; nothing where none has."""
+    alone = ", ".join(trends.loc[trends["seeds"] == 1, "run"])
+    return f"Of one seed, which has no interval: {alone}." if alone else ""
 
 
 def tells_more(trends: pd.DataFrame) -> str:

@@ -47,6 +47,8 @@ CODES = (
     *hidden("data"),
 )
 TABLES = {"vae": RUNS, "codes": CODES}
+UNKNOWN = dict.fromkeys(("log_p", "elbo", "largest_step"), NOT_SCORED)
+"""What claims ask for and not every run has: likelihoods need binary images, steps need labels."""
 FOLLOWED = (
     *("train_negative_elbo", "valid_negative_elbo", "valid_kl"),
     *("test_negative_elbo", "active_units", "collapsed", "largest_step"),
@@ -152,7 +154,7 @@ def run_facts(run: Run, data: str) -> Facts:
         "epochs": run.training["epochs"],
         "importance_samples": run.likelihood.get("importance_samples"),
     }
-    return Facts(settings, {"largest_step": NOT_SCORED, **run.training, **run.likelihood, **seen})
+    return Facts(settings, {**UNKNOWN, **run.training, **run.likelihood, **seen})
 
 
 def best(history: pd.DataFrame) -> Metrics:

@@ -119,14 +119,14 @@ def samples(chosen: Mapping[int, tuple[Run, Flows, int]], points: Tensor, name: 
 
 
 def _floor(target: Target, source: str) -> float | None:
-    """Lower bound of the loss, if known: the entropy, or -log Z."""
+    """What the loss cannot fall below, but by the luck of the points drawn, if known: entropy, or -log Z."""
     if not target.proper:
         return None
     return target.entropy() if source == "samples" else -target.log_normaliser()
 
 
 def losses(trained: Trained) -> Figure:
-    """Draw the minibatch losses over the iterations, one line per seed, and their lower bound."""
+    """Draw the minibatch losses over the iterations, one line per seed, and the least expected one."""
     figure, axes = plt.subplots(2, 2, figsize=(8, 5.4), sharex=True)
     cases = [(target, source) for source in TITLES for target in TARGETS]
     for ax, (target, source) in zip(axes.flat, cases, strict=True):
@@ -138,8 +138,9 @@ def losses(trained: Trained) -> Figure:
         every = pd.concat(curves.values(), axis=1)
         low, high = np.quantile(every, [0, 1 - STEEP])
         ax.set_ylim(low - 0.05 * (high - low), high)
+        least = "entropy" if source == "samples" else "-log Z"
         if (floor := _floor(TARGETS[target], source)) is not None:
-            ax.axhline(floor, color="black", linestyle=":", linewidth=1, label="lowest possible")
+            ax.axhline(floor, color="black", linestyle=":", linewidth=1, label=f"{least} of the target")
             ax.set_ylim(bottom=floor - 0.05 * (high - floor))
         what = "-log p(x)" if source == "samples" else "KL(q || p) - log Z"
         ax.set(title=f"{target}, from {source}", ylabel=f"{what} (nats)")

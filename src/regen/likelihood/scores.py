@@ -22,8 +22,6 @@ from regen.vae.observations import scale
 BATCH = 1000
 ACTIVE_VARIANCE = 0.01
 """Minimum variance over the images of the code of an active unit."""
-OTHER_NOISE = 1 << 40
-"""Offset of the seed, so that the bound's noise is independent of that of the importance samples."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Scores:
 def score(vae: VAE, pixels: Tensor, seed: int) -> Scores:
     """Score `pixels` (N, D) uint8, with noise from `seed`."""
     vae.eval()
-    generator = torch.Generator(pixels.device).manual_seed(seed + OTHER_NOISE)
+    generator = torch.Generator(pixels.device).manual_seed(-1 - seed)  # not the importance samples' noise
     parts = []
     for batch in pixels.split(BATCH):
         x = scale(batch)

@@ -68,7 +68,8 @@ Samples = Annotated[int, Field(ge=2, le=100_000)]
 Dimension = Annotated[int, Field(ge=1, le=64)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+"""Torch's generator on CPUs takes 32 bits; the negative half is for noise independent of the training's."""
 Seeds = Annotated[list[Seed], AfterValidator(distinct), Field(min_length=1)]
 ShownEpochs = Annotated[
     list[Annotated[int, Field(ge=0)]],

@@ -51,7 +51,7 @@ class Target:
         return float(self._grid().logsumexp(0) + math.log(4 * math.prod(self.box) / GRID**2))
 
     def entropy(self) -> float:
-        """Entropy in nats of the density restricted to the box, a lower bound of any flow's NLL."""
+        """Entropy in nats of the density restricted to the box: no density's expected NLL is lower."""
         log_p = self._grid()
         log_z = log_p.logsumexp(0)
         expected = ((log_p - log_z).exp() * log_p).sum()
