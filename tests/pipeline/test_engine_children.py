@@ -1,13 +1,15 @@
 """What a task finds in its process."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from regen.pipeline.children import FEW, Children
 from regen.pipeline.task import Needs, Task
-from waiting import wait_for
+from waiting import FOREVER, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -72,3 +74,24 @@ def test_a_child_that_is_stopped_has_its_signal_as_exit_code(place):
     child = start(place, "first")
     place.stop([child])
     assert child.exit_code == 143
+
+
+@pytest.mark.parametrize("end", ["asked", "forced"])
+def test_what_a_shell_has_started_ends_with_its_task(place, end):
+    child = place.start(Task("shell", f"touch began && sleep {FOREVER} && touch late", (), (), Path("log")))
+    wait_for(lambda: Path("began").exists() and of_sleep())
+    if end == "forced":
+        child.process.kill()
+    place.stop([child])
+    wait_for(lambda: not of_sleep())
+    assert not Path("late").exists()
+
+
+def of_sleep():
+    """Return the processes in this folder that sleep."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with suppress(psutil.Error):
+            if process.name() == "sleep" and process.cwd() == str(Path.cwd()):
+                found.append(process)
+    return found

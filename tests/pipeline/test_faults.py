@@ -80,8 +80,16 @@ def test_a_kill_loses_no_finished_stage(toy, victim):
     assert is_finished(toy)
 
 
+def assert_recorded_without_running(target, toy):
+    """The rest runs; `target` would fail."""
+    toy.trouble(target, "half")
+    toy.regen("run")
+    toy.cure()
+    assert is_finished(toy)
+
+
 @pytest.mark.parametrize("left", [0, 20])
-def test_a_record_that_was_cut_short_is_one_stage_to_run_again(toy, left):
+def test_a_record_that_was_cut_short_is_one_stage_to_record_again(toy, left):
     engine = begin_and_stop_at(toy, "left.txt", "last@right")
     engine.kill()
     engine.communicate()
@@ -91,7 +99,7 @@ def test_a_record_that_was_cut_short_is_one_stage_to_run_again(toy, left):
     last = whole.rindex("\n", 0, -1) + 1
     assert "last@right" in whole[last:]
     (toy.root / JOURNAL).write_text(whole[: last + left])
-    assert "stages: 3 ran, 2 up to date" in toy.regen("run").stdout
+    assert "stages: 2 ran, 1 from the run-cache, 2 up to date" in toy.regen("run").stdout
     assert is_finished(toy)
 
 
@@ -153,15 +161,16 @@ def cached(toy, name):
     return toy.root / ".dvc/cache/files/md5" / found[:2] / found[2:]
 
 
+@pytest.mark.parametrize("name", ["left.txt", "last-left.txt"])
 @pytest.mark.parametrize("mode", [0o444, 0o644])
-def test_a_corrupt_file_in_the_cache_is_noticed_and_made_again(toy, mode):
+def test_a_corrupt_file_in_the_cache_is_noticed_and_made_again(toy, mode, name):
     toy.regen("run")
-    file = cached(toy, "left.txt")
+    file = cached(toy, name)
     content = file.read_bytes()
     file.chmod(0o644)
     file.write_bytes(b"x" * len(content))
     file.chmod(mode)
-    (toy.root / "left.txt").unlink()
+    (toy.root / name).unlink()
     assert "stages: 1 ran" in toy.regen("run").stdout
     assert file.read_bytes() == content
     assert is_finished(toy)
@@ -196,8 +205,7 @@ def test_a_disk_that_is_full_while_a_stage_is_noted_fails_the_stage(toy):
     out, _ = end(engine, 1)
     assert "FAILED first: exit code 1: [Errno 28] No space left on device" in out
     (toy.root / JOURNAL).unlink()
-    toy.regen("run")
-    assert is_finished(toy)
+    assert_recorded_without_running("first.txt", toy)
 
 
 def test_a_disk_that_is_full_while_the_lock_is_written_loses_nothing(toy):
@@ -243,8 +251,7 @@ def test_a_cache_that_is_not_for_writing_fails_the_stage_alone(toy):
         out = toy.regen("run", code=1).stdout
         assert "FAILED first: exit code 1: " in out
         assert "Read-only file system" in out
-    toy.regen("run")
-    assert is_finished(toy)
+    assert_recorded_without_running("first.txt", toy)
 
 
 def test_a_file_in_place_of_the_cache_fails_the_stage_alone(toy):
@@ -252,5 +259,25 @@ def test_a_file_in_place_of_the_cache_fails_the_stage_alone(toy):
     (toy.root / ".dvc/cache/files").write_text("in the way")
     assert "FAILED first: exit code 1: " in toy.regen("run", code=1).stdout
     (toy.root / ".dvc/cache/files").unlink()
-    toy.regen("run")
+    assert_recorded_without_running("first.txt", toy)
+
+
+def test_outputs_of_other_inputs_than_now_are_not_recorded(toy):
+    (toy.root / ".dvc/cache").mkdir(exist_ok=True)
+    (toy.root / ".dvc/cache/files").write_text("in the way")
+    toy.regen("run", code=1)
+    (toy.root / ".dvc/cache/files").unlink()
+    with toy.edited("source.txt", "source ", "another "):
+        toy.regen("run")
+        assert toy.text("first.txt") == "another first.txt"
+
+
+def test_what_changes_while_a_stage_runs_fails_it(toy):
+    """Its outputs may be of the old or of the new; none is recorded, nor kept as the new ones."""
+    engine = begin_and_stop_at(toy, "left.txt", "last@right")
+    with toy.edited("stages/copy.py", 'print("done")', 'print("ready")'):
+        toy.cure()
+        out, _ = end(engine, 1)
+        assert "FAILED left: exit code 1: changed while it ran, run it again: stages/copy.py" in out
+    assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
     assert is_finished(toy)

@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
+from regen.pipeline.node import guarded
 from regen.pipeline.progress import last_line
 from regen.pipeline.task import Running, Task
 
@@ -155,7 +156,9 @@ def _run(command: str, log: str, threads: int, gpus: tuple[str, ...]) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     words = shlex.split(command)
     if words[0] != "python" or not words[1].endswith(".py"):
-        sys.exit(subprocess.run(command, shell=True).returncode)
+        process = subprocess.Popen(command, shell=True, start_new_session=True)
+        with guarded(process.pid):
+            sys.exit(process.wait())
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)  # OMP_NUM_THREADS was read when the server loaded it
     sys.argv = words[1:]

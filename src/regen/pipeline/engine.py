@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
 from regen.errors import RunError
+from regen.pipeline import made
 from regen.pipeline.graph import Graph, is_stale, line_of, restored
 from regen.pipeline.needs import log_of, seed_tasks, task_of
 from regen.pipeline.outcome import Failure, Outcome
@@ -47,6 +48,8 @@ class Steps:
     seeds: list[Task]
     """Not started yet."""
     own: Task
+    inputs: made.Inputs = field(default_factory=dict)
+    """What the stage began with."""
     running: int = 0
     began: float = 0.0
     """By time.monotonic."""
@@ -145,12 +148,18 @@ class Engine:
         if not self._has_room(steps.seeds[0] if steps.seeds else steps.own):
             return False
         del self.stale[stage]
-        if restored(stage):
+        if made.is_noted(stage):
+            self.begun[stage] = steps
+            steps.inputs = made.inputs_of(stage)
+            self._record(stage, 0.0)
+        elif restored(stage):
             self.records.add(stage)
             self.outcome.restored.append(name)
             self.done.add(stage)
             self._tell(f"{name}: from the run-cache")
         else:
+            made.forget(stage)
+            steps.inputs = made.inputs_of(stage)
             steps.began = time.monotonic()
             self.begun[stage] = steps
             self._tell(f"{name} ...")
@@ -201,9 +210,14 @@ class Engine:
             self._tell(f"{running.task.name}: {running.seconds:.1f} s")
 
     def _record(self, stage: Stage, seconds: float) -> None:
+        inputs = self.begun[stage].inputs
         try:
+            if others := made.changed(inputs, made.inputs_of(stage)):
+                raise RunError(f"changed while it ran, run it again: {', '.join(others)}")
+            made.note(stage, inputs)
             self.records.add(stage)
-        except (DvcException, OSError) as error:  # an output that is not there, a disk that is full
+            made.forget(stage)
+        except (DvcException, OSError, RunError) as error:  # an output that is not there, a disk that is full
             self._fail(stage, 1, line_of(error))
             return
         del self.begun[stage]

@@ -174,7 +174,7 @@ def _is_intact(stage: Stage) -> bool:
     DVC looks at names and sizes only: it trusts a file of its cache that is read-only.
     """
     intact = True
-    for out in (out for out in stage.outs if out.use_cache):
+    for out in stage.outs:
         whole = Path(out.fs_path)
         for file in [whole] if whole.is_file() else (path for path in whole.rglob("*") if path.is_file()):
             _, said = hash_file(str(file), out.fs, out.hash_name, stage.repo.state)

@@ -201,18 +201,16 @@ def started(job: Job, root: Path, env: dict[str, str], log: Path) -> Iterator[su
             job.command, shell=True, cwd=root, env=env, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    guard = guard_of(process.pid)
-    try:
-        yield process
-    finally:
-        end(process)
-        with suppress(ProcessLookupError):
-            os.killpg(guard.pid, signal.SIGKILL)
-        guard.communicate()
+    with guarded(process.pid):
+        try:
+            yield process
+        finally:
+            end(process)
 
 
-def guard_of(group: int) -> subprocess.Popen[bytes]:
-    """Have a process group killed as soon as this process is gone, killed or not.
+@contextmanager
+def guarded(group: int) -> Iterator[None]:
+    """Have a process group killed as soon as this process is gone in the block, killed or not.
 
     What waits for that is a grandchild: a worker of Ray that ends kills its children, before they can act.
     """
@@ -221,7 +219,12 @@ def guard_of(group: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     guard.wait()
-    return guard
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(guard.pid, signal.SIGKILL)
+        guard.communicate()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

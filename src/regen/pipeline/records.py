@@ -51,8 +51,7 @@ class Records:
             DvcException: an output is not there.
             OSError: the disk is full, or not for writing.
         """
-        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-        stage.save(run_cache=not uncached)  # as DVC: the run-cache could not give all outputs back
+        stage.save()  # to the run-cache, too, which copies what is in git; `dvc repro` leaves such stages out
         stage.commit()
         line = json.dumps({"over": self.over, "stages": to_lockfile(stage)})
         self._append(line)
