@@ -3,14 +3,19 @@
 from pathlib import Path
 
 from regen import stage
-from regen.params import read_params
+from regen.data.catalog import with_checksum
+from regen.data.mirrors import list_mirrors
+from regen.errors import InputError
+from regen.params import Data, Score, read_params
 
 PASSED = Path("data/params.ok")
 
 
 def check_params() -> None:
-    """Refuse a params.yaml with mistakes, one line for each, or with a device that is not there."""
+    """Refuse a params.yaml with mistakes, one line for each, or with a device or a file that is not there."""
     params = read_params()
+    _check_data(params.data)
+    _check_weights(params.score)
     if params.device not in ("auto", "cpu"):
         from regen.training.device import select_device  # torch takes seconds to import, and is rarely needed
 
@@ -18,6 +23,30 @@ def check_params() -> None:
     PASSED.parent.mkdir(exist_ok=True)
     # always the same content: stages that wait for this file do not run again because another number changed
     PASSED.write_text("params.yaml follows the schema\n")
+
+
+def _check_data(data: Data) -> None:
+    """Refuse mirrors and checksums that fetching would refuse."""
+    list_mirrors(data.mirror, ())
+    for name, sha256 in data.sha256.items():
+        with_checksum(name, sha256)
+
+
+def _check_weights(score: Score) -> None:
+    """Refuse an Inception's weights that are a file that is not there, if a run is scored by it."""
+    used = {score.extractor}.union(*(beside.extractors for beside in score.beside.values()))
+    for name, weights in score.weights.items():
+        if name in used and weights is not None and "://" not in weights and not _is_file(weights):
+            raise InputError(
+                f"params.yaml: score.weights.{name}: {weights!r}: no such file; should be one, a URL, or null"
+            )
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError):  # a name too long, a home folder of nobody
+        return False
 
 
 if __name__ == "__main__":

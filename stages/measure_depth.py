@@ -1,5 +1,6 @@
 """Measure gradients of deep stacks of self-attention, and train the stacks to copy."""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -18,12 +19,11 @@ def measure_depth() -> None:
     params = read_params()
     torch.set_num_threads(1)  # of operations that are too small to share
     settings, device = params.depth, set_up("cpu", "float64")  # the study's precision, in any profile
-    context = autocast("float64", device)
+    session = Session.of("measure_depth", "depth", "depth", device, autocast("float64", device), params)
     curves, checkpoints = [], []
     for norm, depth in stacks_of(settings):
-        name = f"depth-{norm}-{depth}"
-        session = Session("measure_depth", "depth", name, device, context, params.training.checkpoint_every)
-        trained = session.train(partial(train, norm, depth, settings), settings.training_seeds)
+        stack = replace(session, name=f"depth-{norm}-{depth}")
+        trained = stack.train(partial(train, norm, depth, settings), settings.training_seeds)
         for seed, each in trained.items():
             curves.append(curve(each).assign(norm=norm, depth=depth, seed=seed))
             checkpoints.append(each.checkpoint)

@@ -28,7 +28,8 @@ def test_precedence(monkeypatch, own, shared, folder):
     assert cache_dir() == Path(folder)
 
 
-def test_a_relative_folder_is_refused(monkeypatch):
-    monkeypatch.setenv("REGEN_CACHE", "cache")
-    with pytest.raises(InputError, match="REGEN_CACHE: 'cache': should be an absolute path"):
+@pytest.mark.parametrize("own", ["cache", "~nosuchuser/x"])
+def test_a_relative_folder_is_refused(monkeypatch, own):
+    monkeypatch.setenv("REGEN_CACHE", own)
+    with pytest.raises(InputError, match=f"REGEN_CACHE: '{own}': should be an absolute path"):
         cache_dir()

@@ -110,6 +110,15 @@ def test_a_missing_file_is_not_asked_for_again(mirror, plain, content, downloads
     assert len(mirror.requests) == 2
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_what_is_no_name_of_a_host_is_not_asked_again(mirror, plain, content, downloads, hasty, host):
+    message = r"^set\.bin: no mirror .*\n  tried http://a.*: a part of the host's name is empty, or has more "
+    with pytest.raises(RunError, match=message):
+        fetch(plain, [f"http://{host}/"], downloads, hasty)
+    mirror.files["set.bin"] = content
+    assert fetch(plain, [f"http://{host}/", mirror.url], downloads, hasty).read_bytes() == content
+
+
 @pytest.mark.slow
 def test_a_killed_download_leaves_nothing_half_written_and_is_resumed(
     mirror, plain, content, downloads, hasty

@@ -40,6 +40,19 @@ def test_urls_and_folders(value, mirror):
     assert parse_mirror(value, "key") == mirror
 
 
+def test_the_longest_part_of_a_host_s_name():
+    assert parse_mirror(f"http://{'a' * 63}.org./sets", "key") == f"http://{'a' * 63}.org./sets/"
+
+
+def test_a_home_folder_of_nobody(monkeypatch):
+    line = r"'~nosuchuser/data': no home folder of that name; should be a folder, or a URL with "
+    with pytest.raises(InputError, match=rf"^params\.yaml: data\.mirror: {line}"):
+        list_mirrors("~nosuchuser/data", PUBLIC)
+    monkeypatch.setenv("REGEN_DATA_MIRROR", "~nosuchuser/data")
+    with pytest.raises(InputError, match=rf"^REGEN_DATA_MIRROR: {line}"):
+        list_mirrors(None, PUBLIC)
+
+
 def test_home_and_relative_folders(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.chdir(tmp_path)
@@ -50,7 +63,7 @@ def test_home_and_relative_folders(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "value",
     ["", "  ", "ftp://host/sets", "htp://host", "http://", "http:///sets", "http://host:port/", "file://host/sets",
-     "file://", "http://[host", "http://höst/"],
+     "file://", "http://[host", "http://höst/", f"http://{'a' * 64}/sets", "http://a..b/"],
 )  # fmt: skip
 def test_what_is_no_mirror_is_refused_with_what_is_allowed(value, monkeypatch):
     allowed = r"should be a folder, or a URL with http://, https:// or file:///"

@@ -165,7 +165,11 @@ def test_the_official_checksum_is_no_other(one_file, monkeypatch, downloads, has
 @pytest.mark.parametrize(
     ("name", "sha256", "message"),
     [
-        ("mnist", "a" * 64, "mnist is made of 4 files; allowed for a data set of one file only"),
+        (
+            "mnist",
+            "a" * 64,
+            f"'{'a' * 64}': mnist is made of 4 files; allowed for a data set of one file only",
+        ),
         ("binarized_mnist", "a" * 64, "binarized_mnist is made of 3 files; allowed"),
         ("digits", "a" * 64, "digits is embedded; allowed for a data set of one file only"),
         ("cifar10", "a" * 63, f"'{'a' * 63}': should be the 64 hexadecimal digits"),

@@ -119,6 +119,9 @@ def test_other_extractors_score_the_same_samples_beside(stage, monkeypatch, tmp_
         (kept,) = (tmp_path / "cache/references").iterdir()
         changed.add(kept.stat().st_mtime_ns)
     assert len(changed) == 1
+    kept.write_bytes(kept.read_bytes()[:-1])  # damaged: measured again
+    assert stage("score_samples", name, "--beside") == (0, "")
+    assert json.loads(scores_file(name, "beside").read_text()) == {"classifier": expected}
     dataset_file("digits").unlink()
     code, message = stage("score_samples", name, "--beside")
     assert (code, message.count("\n")) == (2, 1)

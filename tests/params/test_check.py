@@ -98,6 +98,68 @@ def test_the_check_as_a_command(run, tmp_path):
     assert (tmp_path / "data" / "params.ok").read_bytes() == passed
 
 
+INCEPTION, NOWHERE = "inception-v3-compat", "should be a folder, or a URL with http://, https:// or file:///"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"data.mirror": "ftp://x"}, f"data.mirror: 'ftp://x': {NOWHERE}"),
+        ({"data.mirror": ""}, f"data.mirror: '': {NOWHERE}"),
+        (
+            {"data.mirror": "~nosuchuser/data"},
+            f"data.mirror: '~nosuchuser/data': no home folder of that name; {NOWHERE}",
+        ),
+        (
+            {"data.sha256": {"digits": "0" * 64}},
+            f"data.sha256.digits: '{'0' * 64}': digits is embedded; allowed for a data set of one file only",
+        ),
+        (
+            {"data.sha256": {"mnist": "0" * 64}},
+            f"data.sha256.mnist: '{'0' * 64}': mnist is made of 4 files; allowed for a data set of one file "
+            "only",
+        ),
+        *(
+            (
+                {"score.weights": {INCEPTION: weights}, **used},
+                f"score.weights.{INCEPTION}: {weights!r}: no such file; should be one, a URL, or null",
+            )
+            for weights in ("none.pth", "~nosuchuser/w.pth", "w" * 300, "a\0b")
+            for used in (
+                {"score.extractor": INCEPTION},
+                {"score.beside": {"g": {"data": "digits", "extractors": [INCEPTION]}}},
+            )
+        ),
+    ],
+)
+def test_what_later_stages_would_refuse_is_refused_first(run, tmp_path, changes, line):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings(changes)))
+    assert run("check_params.py") == (2, f"params.yaml: {line}\n")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data.mirror": "sets", "data.sha256": {"cifar10": "0" * 64}},
+        {"score.weights": {INCEPTION: "none.pth"}},  # no Inception scores anything
+        {"score.weights": {INCEPTION: "w.pth"}, "score.extractor": INCEPTION},
+        {"score.weights": {INCEPTION: "http://host/w.pth"}, "score.extractor": INCEPTION},
+        {"score.weights": {INCEPTION: None}, "score.extractor": INCEPTION},
+    ],
+)
+def test_what_later_stages_would_take_passes(run, tmp_path, changes):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings(changes)))
+    (tmp_path / "w.pth").touch()
+    assert run("check_params.py") == (0, "")
+
+
+def test_the_mirror_of_the_environment_is_checked_too(run, tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings({})))
+    monkeypatch.setenv("REGEN_DATA_MIRROR", "ftp://x")
+    assert run("check_params.py") == (2, f"REGEN_DATA_MIRROR: 'ftp://x': {NOWHERE}\n")
+
+
 def test_the_check_as_a_process_needs_no_torch(tmp_path):
     """It comes before everything, so it has to be fast."""
     code = (

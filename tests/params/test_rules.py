@@ -3,11 +3,17 @@
 import pytest
 
 from params.small import BASE, CLASSIFIER, GAN, REALNVP, RUNS, TRANSLATOR, VAE, mistake, settings
+from regen.data.catalog import DATASETS
 from regen.errors import InputError
-from regen.params import FAMILIES, TAKEN, Params
+from regen.params import COPY, FAMILIES, TAKEN, Params
 
 CONV = {"channels": 4, "kernel": 3}
 SHOWN = "allowed: 0 to epochs, which is 9"
+ONE_PIXEL = {
+    "vae.v.encoder": [{"channels": 4, "kernel": 28}],
+    "vae.v.decoder": [{"channels": 1, "kernel": 28}],
+    "vae.v.batch_norm": True,
+}
 TWICE = "duplicate value"
 METHODS = {"attention": "translator"}
 UNKNOWN_DATA = "no such data set; did you mean"
@@ -64,6 +70,14 @@ BESIDE = {"data": "digits", "extractors": ["inception-v3-compat"]}
             )
             for size in (1, 16, 1296)
         ),
+        (
+            ONE_PIXEL | {"vae.v.batch_size": 48},
+            "vae.v.batch_size: 48: leaves one of the 1297 images of digits alone, which batch norm of maps ",
+        ),
+        (
+            {"classifier.digits.widths": [4] * 6, "classifier.digits.batch_size": 48},
+            "classifier.digits.batch_size: 48: leaves one of the 1297 images of digits alone, which batch n",
+        ),
         # as many as there are
         ({"vae.v.shown_epochs": [0, 10]}, f"vae.v.shown_epochs [0, 10]: {SHOWN}"),
         ({"realnvp.r.shown_epochs": [10]}, f"realnvp.r.shown_epochs [10]: {SHOWN}"),
@@ -73,6 +87,17 @@ BESIDE = {"data": "digits", "extractors": ["inception-v3-compat"]}
         ),
         ({"score.splits": 1001}, "score.splits 1001: allowed: up to samples, which is 1000"),
         ({"score.kid_subset_size": 1001}, "score.kid_subset_size 1001: allowed: up to samples"),
+        (
+            {"score.samples": 3, "score.splits": 1, "score.kid_subset_size": 2},
+            "score.samples: 3: allowed: from 4, for precision and recall",
+        ),
+        *(
+            (
+                {f"score.{key}": 251, "corruptions.images": 300},
+                f"score.{key}: 251: digits, of the section classifier, has 250 test images; allowed: up to",
+            )
+            for key in ("kid_subset_size", "splits")
+        ),
         ({"depth.depths": [2, 0]}, "depth.depths.1: 0: should be greater than or equal to 1"),
         ({"depth.heads": 3}, "depth.heads 3: allowed: divisors of width 64: 1, 2, 4, 8, 16, 32, 64"),
         # layers
@@ -196,6 +221,12 @@ UP = [16, {"channels": 4, "kernel": 7}, {"channels": 1, "kernel": 4, "stride": 4
         {"vae.v.encoder": [CONV | {"stride": 3, "pool": 2}, 9], "vae.v.decoder": UP},
         {"data.sets": ["digits", "cifar10"], "vae.v.data": "cifar10"},  # validated on the test images
         {"flow.iterations": 200, "flow.averaged_losses": 200},
+        ONE_PIXEL | {"vae.v.batch_size": 50},
+        {"classifier.digits.widths": [4] * 6, "classifier.digits.batch_size": 50},
+        {"classifier.digits.widths": [4] * 5, "classifier.digits.batch_size": 48},
+        {"score.samples": 4, "score.splits": 1, "score.kid_subset_size": 4},
+        {"score.samples": 3, "score.splits": 1, "score.kid_subset_size": 2, "score.runs": {}},
+        {"score.kid_subset_size": 250, "score.splits": 250, "corruptions.images": 250},
         {"score.weights": {"inception-v3-compat": "https://host/w.pth"}, "score.beside": {"g": BESIDE}},
     ],
 )
@@ -203,6 +234,18 @@ def test_what_keeps_the_rules_is_taken_as_it_is(changes):
     content = settings(changes)
     taken = Params.model_validate(content).model_dump(mode="json", exclude_unset=True)
     assert taken == content
+
+
+OFFICIAL = DATASETS["cifar10"].files[0].sha256
+
+
+@pytest.mark.parametrize(("sha256", "mark"), [(OFFICIAL, ""), (OFFICIAL.upper(), ""), ("ab" * 32, COPY)])
+def test_the_official_checksum_makes_no_copy(sha256, mark):
+    changes = {"data.sets": ["digits", "cifar10"], "vae.v.data": "cifar10"}
+    read = Params.model_validate(settings(changes | {"data.sha256": {"cifar10": sha256}}))
+    assert read.copies == (["cifar10"] if mark else [])
+    assert read.copied_runs == ({"v"} if mark else set())
+    assert read.copy_mark("cifar10") == mark
 
 
 def test_seeds_of_a_translator():

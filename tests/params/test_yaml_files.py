@@ -35,6 +35,18 @@ def file(tmp_path, monkeypatch):
         (TEXT.replace("seed: 1", "? {a: 1}\n: 1"), f"line {SEED}: not YAML: "),
         (TEXT.replace("seed: 1", "? [a]\n: 1"), f"line {SEED}: not YAML: "),
         (TEXT.replace("seed: 1", "seed: !!python/object:os.system 1"), f"line {SEED}: not YAML: "),
+        *(
+            (TEXT.replace("seed: 1", f"seed: {text}"), f"line {SEED}: not YAML: {what}")
+            for text, what in (
+                ("2020-13-45", "'2020-13-45' is no timestamp"),
+                ("0x_", "'0x_' is no int"),
+                ("!!int abc", "'abc' is no int"),
+                ("!!int ''", "'' is no int"),
+                ("!!bool maybe", "'maybe' is no bool"),
+                ("!!timestamp soon", "'soon' is no timestamp"),
+            )
+        ),
+        (TEXT.replace("seed: 1", "0x_: 1"), f"line {SEED}: not YAML: '0x_' is no int"),
         (TEXT.replace("seed: 1", "seed: \x07"), "not YAML: "),
         (TEXT.encode() + "# Schätzung".encode("latin-1"), "not YAML: "),
     ],

@@ -242,6 +242,10 @@ def test_how_it_was_made_names_the_data_and_their_checksums(made):
     assert found[2] == "dates (comes with the installation)"
     copied = made(sets=["cifar10"], corpora=["dates"], sha256={"cifar10": "ab" * 32})["data"]
     assert copied.startswith("cifar10 (not the official file: abababababab)")
+    official = DATASETS["cifar10"].files[0].sha256
+    told = made(sets=["cifar10"], corpora=["dates"], sha256={"cifar10": official.upper()})["data"]
+    assert told == made(sets=["cifar10"], corpora=["dates"])["data"]
+    assert told.startswith(f"cifar10 (cifar-10-binary.tar.gz {official[:12]})")
 
 
 # ---- parts -----------------------------------------------------------------------------------------------

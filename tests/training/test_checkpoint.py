@@ -1,6 +1,7 @@
 import contextlib
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -71,6 +72,21 @@ def test_removed_is_gone(saved):
     saved.remove()
     assert saved.load() is None
     assert not saved.folder.exists()
+
+
+def test_what_another_clone_removes_meanwhile_is_saved_again(saved, monkeypatch):
+    torch_save, calls = torch.save, []
+
+    def removed_once(state, part):
+        calls.append(part)
+        if len(calls) == 1:
+            saved.remove()
+        torch_save(state, part)
+
+    monkeypatch.setattr(torch, "save", removed_once)
+    saved.save(STATE)
+    assert len(calls) == 2
+    assert saved.load()["history"] == STATE["history"]
 
 
 def test_a_later_state_takes_the_place_of_the_last(saved):
@@ -263,7 +279,18 @@ def test_the_pipeline_s_own_stages_are_understood(stage, run):
 @pytest.mark.usefixtures("pipeline")
 def test_what_auto_stands_for_is_part_of_the_key():
     """A run that goes on with another processor, which computes otherwise, begins anew."""
-    sessions = [
-        Session("train", "a", "a", CPU, autocast(precision, CPU), 1) for precision in ("float64", "bfloat16")
-    ]
-    assert len({session.job(1).checkpoint.folder for session in [*sessions, sessions[0]]}) == 2
+    sessions = [session(precision) for precision in ("float64", "bfloat16", "float64")]
+    assert len({each.job(1).checkpoint.folder for each in sessions}) == 2
+
+
+def session(precision="float64"):
+    params = SimpleNamespace(training=SimpleNamespace(checkpoint_every=1))
+    return Session.of("train", "a", "a", CPU, autocast(precision, CPU), params)
+
+
+def test_seeds_that_come_later_have_the_key_of_the_settings_that_were_read(pipeline):
+    begun = session()
+    key = begun.job(1).checkpoint.folder.name.removeprefix("a-seed-1-")
+    pipeline(PARAMS | {"runs": {"a": PARAMS["runs"]["a"] | {"rate": 5e-3}}})
+    assert begun.job(2).checkpoint.folder.name == f"a-seed-2-{key}"
+    assert session().job(2).checkpoint.folder.name != f"a-seed-2-{key}"

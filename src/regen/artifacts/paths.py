@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from regen.errors import InputError
@@ -196,7 +197,9 @@ def cache_dir() -> Path:
         InputError: REGEN_CACHE is not an absolute path, or is needed where there is no home folder.
     """
     if own := os.environ.get("REGEN_CACHE"):
-        path = Path(own).expanduser()
+        path = Path(own)
+        with suppress(RuntimeError):  # ~name of nobody, which stays relative
+            path = path.expanduser()
         if not path.is_absolute():
             raise InputError(f"REGEN_CACHE: {own!r}: should be an absolute path, or unset")
         return path

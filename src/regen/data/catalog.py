@@ -3,7 +3,12 @@
 Does not import torch, so params load fast.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+
+from regen.errors import InputError
+
+ROOM = 4  # largest size of another version, relative to the official one, so that no mirror fills the disk
 
 
 @dataclass(frozen=True)
@@ -200,3 +205,26 @@ CORPORA = {
     "dates": CorpusEntry(sizes=(8_000, 1_000, 1_000)),
     "multi30k": _MULTI30K,
 }
+
+
+def is_official(entry: DatasetEntry | CorpusEntry, sha256: str) -> bool:
+    """Whether `sha256`, in capitals or not, is the catalogue's checksum of the only file."""
+    return [file.sha256 for file in entry.files] == [sha256.lower()]
+
+
+def with_checksum(name: str, sha256: str) -> DatasetEntry:
+    """The entry of the data set `name`, with another checksum of its only file.
+
+    Raises:
+        InputError: it has several files, or none, or `sha256` is no checksum.
+    """
+    key, entry, checksum = f"params.yaml: data.sha256.{name}", DATASETS[name], sha256.lower()
+    if not re.fullmatch("[0-9a-f]{64}", checksum):
+        raise InputError(f"{key}: {sha256!r}: should be the 64 hexadecimal digits that sha256sum prints")
+    if len(entry.files) != 1:
+        held = f"is made of {len(entry.files)} files" if entry.files else "is embedded"
+        raise InputError(f"{key}: {sha256!r}: {name} {held}; allowed for a data set of one file only")
+    if is_official(entry, sha256):
+        return entry
+    (file,) = entry.files
+    return replace(entry, files=(replace(file, sha256=checksum, size=ROOM * file.size),))

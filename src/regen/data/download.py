@@ -113,6 +113,8 @@ def _open(url: str, part: Path, timeout: float) -> HTTPResponse:
             raise BrokenError("416, does not resume") from None
         kind = BrokenError if error.code in TRY_LATER else AbsentError
         raise kind(f"{error.code} {error.reason}") from None
+    except UnicodeError:  # of the URL, or of one that it redirects to
+        raise MirrorError("a part of the host's name is empty, or has more than 63 letters") from None
     resumed = response.status == HTTPStatus.PARTIAL_CONTENT
     if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         response.close()

@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 from regen.errors import InputError
 
 MIRROR_VARIABLE = "REGEN_DATA_MIRROR"
+ALLOWED = "should be a folder, or a URL with http://, https:// or file:///"
 
 Mirror = str | Path  # URL of a folder, with a final slash, or a local folder
 
@@ -39,14 +40,18 @@ def parse_mirror(value: str, key: str) -> Mirror:
     """
     value = value.strip()
     if value and "://" not in value:
-        return Path(value).expanduser().absolute()
+        try:
+            return Path(value).expanduser().absolute()
+        except RuntimeError:  # of ~name
+            raise InputError(f"{key}: {value!r}: no home folder of that name; {ALLOWED}") from None
     try:
         parts = urlsplit(value)
         port = parts.port  # raises ValueError if it is not a number
+        (parts.hostname or "").encode("idna")  # the same if a part between dots is empty or too long
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         return Path(url2pathname(parts.path))
     if parts.scheme in ("http", "https") and parts.hostname and port != 0 and value.isascii():
         return value.rstrip("/") + "/"
-    raise InputError(f"{key}: {value!r}: should be a folder, or a URL with http://, https:// or file:///")
+    raise InputError(f"{key}: {value!r}: {ALLOWED}")

@@ -5,15 +5,13 @@ A new data set needs an entry in the catalog and a reader here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from regen.artifacts.datasets import SPLITS, Dataset, Images
-from regen.data.catalog import DATASETS, DatasetEntry
+from regen.data.catalog import DATASETS, DatasetEntry, with_checksum
 from regen.data.cifar10 import read_cifar10
 from regen.data.digits import embedded_digits
 from regen.data.digits_color import coloured_digits
@@ -26,8 +24,6 @@ from regen.errors import InputError
 
 Paths = Mapping[str, Path]  # path of each file of the catalog, unpacked and verified
 Reader = Callable[[Paths, DatasetEntry], dict[str, Images]]
-
-ROOM = 4  # largest size of another version, relative to the official one, so that no mirror fills the disk
 
 
 def prepare_dataset(
@@ -46,27 +42,13 @@ def prepare_dataset(
         InputError: the mirror, the checksum or the content of a file is invalid.
         RunError: no mirror has a file.
     """
-    entry = DATASETS[name] if sha256 is None else _with_checksum(name, sha256)
+    entry = DATASETS[name] if sha256 is None else with_checksum(name, sha256)
     mirrors = list_mirrors(mirror, entry.mirrors)
     paths = fetch_files(entry.files, mirrors, downloads, transfer or Transfer())
     splits = READERS[name](paths, entry)
     for split, size in zip(SPLITS, entry.sizes, strict=True):
         _check(splits.get(split), (size, *entry.shape), f"{name}: {split}")
     return Dataset(name, splits, _source(entry, DATASETS[name]))
-
-
-def _with_checksum(name: str, sha256: str) -> DatasetEntry:
-    """Replace the checksum of a catalog entry's only file; InputError if it has several, or none."""
-    key, entry, checksum = f"params.yaml: data.sha256.{name}", DATASETS[name], sha256.lower()
-    if not re.fullmatch("[0-9a-f]{64}", checksum):
-        raise InputError(f"{key}: {sha256!r}: should be the 64 hexadecimal digits that sha256sum prints")
-    if len(entry.files) != 1:
-        held = f"is made of {len(entry.files)} files" if entry.files else "is embedded"
-        raise InputError(f"{key}: {name} {held}; allowed for a data set of one file only")
-    (file,) = entry.files
-    if checksum == file.sha256:
-        return entry
-    return replace(entry, files=(replace(file, sha256=checksum, size=ROOM * file.size),))
 
 
 def _check(images: Images | None, shape: tuple[int, ...], what: str) -> None:

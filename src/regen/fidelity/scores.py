@@ -12,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from regen.artifacts import classifier_file, dataset_file, metric, reference_fil
 from regen.artifacts.datasets import read_dataset
 from regen.artifacts.paths import cache_dir
 from regen.errors import InputError
+from regen.fidelity import extractors
 from regen.fidelity.extractors import Extractor, load_extractor
 from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance
 from regen.fidelity.reference import SPLIT, Reference, measure, read_reference, shape_label, write_reference
@@ -164,8 +166,12 @@ def load_beside(score: Score, name: ExtractorName, data: str, device: torch.devi
     """
     extractor = extractor_of(score, data, device, name)
     depends = digest(dataset_file(data)), extractor.weights, torch.get_default_dtype(), device.type
-    path = cache_dir() / "references" / f"{'-'.join(map(str, (data, name, *depends)))}.safetensors"
-    if not path.exists():
+    code = digest(Path(extractors.__file__)), torch.__version__
+    key = hashlib.sha256(repr((depends, code)).encode()).hexdigest()[:16]
+    path = cache_dir() / "references" / f"{data}-{name}-{key}.safetensors"
+    try:
+        read_reference(path, device)
+    except InputError:  # not there, or damaged
         test = read_dataset(dataset_file(data)).splits[SPLIT]
         write_reference(path, measure(extractor, test, data))
     return _checked(extractor, path, data, score, device)

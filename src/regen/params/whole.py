@@ -11,7 +11,7 @@ from typing import Literal, Self, TypeVar
 import pydantic
 from pydantic import Field, model_validator
 
-from regen.data.catalog import DATASETS
+from regen.data.catalog import DATASETS, is_official
 from regen.errors import InputError
 from regen.params.attention import Translation, TranslatorRun
 from regen.params.base import DatasetName, RunName, Section, Seed
@@ -26,6 +26,7 @@ from regen.params.mistakes import explain, suggest
 from regen.params.planar import Flow
 from regen.params.realnvp import RealNvpRun
 from regen.params.score import Classifier, Score
+from regen.params.sizes import check_batch_norm, check_scores
 from regen.params.theory import Theory
 from regen.params.training import Training
 from regen.params.vae import VaeRun
@@ -132,6 +133,12 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _there_are_images_enough(self) -> Self:
+        check_batch_norm(self.vae, self.classifier)
+        check_scores(self.score, self.classifier)
+        return self
+
+    @model_validator(mode="after")
     def _corrupted_images_can_be_scored(self) -> Self:
         if (images := self.corruptions.images) < self.score.splits:
             raise ValueError(
@@ -233,7 +240,10 @@ class Params(Section):
     @property
     def copies(self) -> list[str]:
         """Data sets whose archives are not the official ones."""
-        return sorted(set(self.data.sets) & set(self.data.sha256))
+        told = self.data.sha256
+        return sorted(
+            name for name in self.data.sets if name in told and not is_official(DATASETS[name], told[name])
+        )
 
     @property
     def copied_runs(self) -> set[str]:

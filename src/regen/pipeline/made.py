@@ -1,8 +1,8 @@
 """What stages have begun with, and which have made their outputs without being recorded yet.
 
-A stage is recorded under the inputs that DVC hashes after it has run. Where they are no longer those that it has
-read, its outputs belong to neither. And a stage that has ended, but could not be recorded, since a disk was full
-or the engine was killed, must not run again: a training has given its checkpoint away by then.
+A stage is recorded under the inputs that DVC hashes after it has run. Where they are no longer those that it
+has read, its outputs belong to neither. And a stage that has ended, but could not be recorded, since a disk
+was full or the engine was killed, must not run again: a training has given its checkpoint away by then.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ def fingerprint(stage: str, run: str, *more: str | int) -> str:
     """Key of all that the result of `stage` of dvc.yaml for `run` depends on: equal keys, equal results.
 
     Those are the files and the values of params.yaml that dvc.yaml lists, and `more`: what it cannot know,
-    such as the device that `auto` stands for. `seed` and a run's `seeds` are left out, and the one in use is
-    part of `more`.
+    such as the device that `auto` stands for. `seed` and a run's `seeds` are left out: each has a checkpoint
+    of its own.
 
     Raises:
         InputError: dvc.yaml has no such stage, or a file that the stage depends on is not there.
@@ -111,11 +111,14 @@ class Checkpoint:
         Raises:
             RunError: the cache folder cannot be written to.
         """
-        try:
-            with atomic_path(self.path) as part:
-                torch.save(dict(state), part)
-        except WriteError as error:
-            raise RunError(f"{error}; name another REGEN_CACHE") from None
+        for last in (False, True):  # another clone with this cache may have published the run, and removed it
+            try:
+                with atomic_path(self.path) as part:
+                    torch.save(dict(state), part)
+                return
+            except WriteError as error:
+                if last or self.folder.exists():
+                    raise RunError(f"{error}; name another REGEN_CACHE") from None
 
     def load(self) -> dict[str, Any] | None:
         """Last good state, or None where there is none.

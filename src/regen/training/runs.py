@@ -81,15 +81,16 @@ class Job:
 class Session:
     """A training stage at work: the run that it trains, the device, and where checkpoints lie."""
 
-    stage: str
-    run: str
-    """The run of `stage` in dvc.yaml."""
     name: str
     """The name under which its results lie."""
     device: torch.device
     autocast: torch.autocast
+    precision: str
+    """What it computes in: `auto` stands for another on another processor."""
     checkpoint_every: int
     """Epochs."""
+    key: str
+    """Of all that the results depend on, the seed aside, as it was when the settings were read."""
 
     @classmethod
     def start(
@@ -98,14 +99,20 @@ class Session:
         """Set up the device and the precision of params.yaml for `run` of `stage` in dvc.yaml."""
         device = set_up(params.device, params.precision)
         precision = for_convolutions(params.precision, device) if convolutional else params.precision
-        context = autocast(precision, device)
-        return cls(stage, run, name or run, device, context, params.training.checkpoint_every)
+        return cls.of(stage, run, name or run, device, autocast(precision, device), params)
+
+    @classmethod
+    def of(
+        cls, stage: str, run: str, name: str, device: torch.device, context: torch.autocast, params: Params
+    ) -> Session:
+        """Session on a device that is set up."""
+        precision = in_words(context, device)
+        key = fingerprint(stage, run, str(device), precision)
+        return cls(name, device, context, precision, params.training.checkpoint_every, key)
 
     def job(self, seed: int) -> Job:
-        """Training with one seed; its checkpoint's key is of everything that the result depends on."""
-        precision = in_words(self.autocast, self.device)  # `auto` stands for another on another processor
-        key = fingerprint(self.stage, self.run, str(self.device), precision, seed)
-        checkpoint = Checkpoint.of(f"{self.name}-seed-{seed}", key)
+        """Training with one seed."""
+        checkpoint = Checkpoint.of(f"{self.name}-seed-{seed}", self.key)
         return Job(
             f"{self.name}, seed {seed}", seed, self.device, self.autocast, checkpoint, self.checkpoint_every
         )
@@ -147,7 +154,7 @@ class Session:
         fits = [(each.fitted, each.schedule) for each in trained.values()]
         seconds, steps = sum(fitted.seconds for fitted, _ in fits), sum(fitted.step for fitted, _ in fits)
         images = sum(schedule.images_until(fitted.step) for fitted, schedule in fits)
-        taken = timing(seconds, steps, images, self.device, in_words(self.autocast, self.device))
+        taken = timing(seconds, steps, images, self.device, self.precision)
         artifacts.write_metrics(artifacts.timing_file(self.name), taken)
         for each in trained.values():
             each.checkpoint.remove()
