@@ -272,6 +272,33 @@ def test_outputs_of_other_inputs_than_now_are_not_recorded(toy):
         assert toy.text("first.txt") == "another first.txt"
 
 
+@pytest.mark.parametrize("by_dvc", [False, True])
+def test_a_note_of_what_was_made_is_of_those_inputs_and_those_outputs(toy, by_dvc):
+    """Two states of the source, each with its outputs in the caches, and a third that was not recorded."""
+    with toy.edited("source.txt", "source ", "another "):
+        toy.regen("run")
+    toy.regen("run")
+    files = toy.root / ".dvc/cache/files"
+    with toy.edited("source.txt", "source ", "third "):
+        files.rename(files.with_name("elsewhere"))
+        files.write_text("in the way")
+        toy.regen("run", code=1)
+        assert toy.text("first.txt") == "third first.txt"
+        files.unlink()
+        files.with_name("elsewhere").rename(files)
+    if by_dvc:
+        toy.dvc("repro")
+    else:
+        with toy.edited("source.txt", "source ", "another "):
+            toy.regen("run")
+            assert toy.text("first.txt") == "another first.txt"
+    with toy.edited("source.txt", "source ", "third "):
+        toy.regen("run")
+        assert toy.text("last-left.txt") == "third first.txtleft.txt"
+    toy.regen("run")
+    assert is_finished(toy)
+
+
 def test_what_changes_while_a_stage_runs_fails_it(toy):
     """Its outputs may be of the old or of the new; none is recorded, nor kept as the new ones."""
     engine = begin_and_stop_at(toy, "left.txt", "last@right")

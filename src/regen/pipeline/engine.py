@@ -48,7 +48,7 @@ class Steps:
     seeds: list[Task]
     """Not started yet."""
     own: Task
-    inputs: made.Inputs = field(default_factory=dict)
+    inputs: made.Hashes = field(default_factory=dict)
     """What the stage began with."""
     running: int = 0
     began: float = 0.0
@@ -149,9 +149,10 @@ class Engine:
             return False
         del self.stale[stage]
         if made.is_noted(stage):
-            self.begun[stage] = steps
-            steps.inputs = made.inputs_of(stage)
-            self._record(stage, 0.0)
+            self.records.add(stage)
+            self.outcome.ran[name] = 0.0
+            self.done.add(stage)
+            self._tell(f"{name}: had ended before, recorded")
         elif restored(stage):
             self.records.add(stage)
             self.outcome.restored.append(name)
@@ -210,13 +211,8 @@ class Engine:
             self._tell(f"{running.task.name}: {running.seconds:.1f} s")
 
     def _record(self, stage: Stage, seconds: float) -> None:
-        inputs = self.begun[stage].inputs
         try:
-            if others := made.changed(inputs, made.inputs_of(stage)):
-                raise RunError(f"changed while it ran, run it again: {', '.join(others)}")
-            made.note(stage, inputs)
-            self.records.add(stage)
-            made.forget(stage)
+            self.records.add(stage, self.begun[stage].inputs)
         except (DvcException, OSError, RunError) as error:  # an output that is not there, a disk that is full
             self._fail(stage, 1, line_of(error))
             return

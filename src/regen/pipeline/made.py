@@ -12,38 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from dvc.stage import Stage
+from dvc_data.hashfile.hash_info import HashInfo
 
 from regen.pipeline.task import FOLDER
 
-Inputs = dict[str, Any]
-"""The command, hashes of files and folders, values of settings, each by a name for readers."""
+Hashes = dict[str, Any]
+"""Hashes of files and folders, values of settings, each by a name for readers."""
 
 
-def inputs_of(stage: Stage) -> Inputs:
-    """What the stage depends on, as it is now.
-
-    Raises:
-        DvcException: an input is not there.
-    """
-    stage.save_deps()
-    found: Inputs = {"its command": stage.cmd}
-    for dep in stage.deps:
-        value = dep.hash_info.value
-        if isinstance(value, dict):
-            found |= {f"{dep.def_path}: {key}": setting for key, setting in value.items()}
-        else:
-            found[dep.def_path] = value
-    plain: Inputs = json.loads(json.dumps(found, default=str))
-    return plain
+def inputs_of(stage: Stage) -> Hashes:
+    """The command and what the stage depends on, as DVC has saved it last."""
+    return {"its command": stage.cmd} | _hashes({dep.def_path: dep.hash_info for dep in stage.deps})
 
 
-def changed(before: Inputs, now: Inputs) -> list[str]:
+def changed(before: Hashes, now: Hashes) -> list[str]:
     """Names of the inputs that are not the same."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
-def note(stage: Stage, inputs: Inputs) -> None:
-    """Note that the stage's outputs are there, made from `inputs`.
+def note(stage: Stage) -> None:
+    """Note that the stage's outputs are there, made from its inputs, both as DVC has saved them last.
 
     Raises:
         OSError: the disk is full, or not for writing.
@@ -51,7 +39,8 @@ def note(stage: Stage, inputs: Inputs) -> None:
     path = _file(stage)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(inputs))
+    outputs = _hashes({out.def_path: out.hash_info for out in stage.outs})
+    part.write_text(json.dumps([inputs_of(stage), outputs]))
     part.replace(path)
 
 
@@ -61,12 +50,27 @@ def forget(stage: Stage) -> None:
 
 
 def is_noted(stage: Stage) -> bool:
-    """Whether the stage's outputs are there, made from its inputs as they are now, and not recorded."""
+    """Whether the stage's outputs, as they are now, are noted as made from its inputs as they are now.
+
+    Nothing is saved in `stage`: DVC would take its outputs in dvc.lock for those of its inputs now.
+    """
     try:
-        inputs = json.loads(_file(stage).read_text())
-    except (OSError, ValueError):
+        noted = json.loads(_file(stage).read_text())
+        inputs, outputs = (
+            _hashes({one.def_path: one.get_hash() for one in some}) for some in (stage.deps, stage.outs)
+        )
+    except (OSError, ValueError):  # no note, half of one, or an output that is gone
         return False
-    return all(out.exists for out in stage.outs) and inputs == inputs_of(stage)
+    return bool(noted == [{"its command": stage.cmd} | inputs, outputs])
+
+
+def _hashes(found: dict[str, HashInfo]) -> Hashes:
+    """Values of hashes, each setting by a name of its own, as JSON has them."""
+    named: Hashes = {}
+    for path, value in ((path, info.value) for path, info in found.items()):
+        named |= {f"{path}: {key}": value[key] for key in value} if isinstance(value, dict) else {path: value}
+    plain: Hashes = json.loads(json.dumps(named, default=str))
+    return plain
 
 
 def _file(stage: Stage) -> Path:

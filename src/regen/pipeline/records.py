@@ -24,6 +24,7 @@ from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from regen.errors import RunError
+from regen.pipeline import made
 from regen.pipeline.task import FOLDER
 
 EVERY = 30.0  # seconds between two batches: one takes half a second for a lock of 80 stages
@@ -44,17 +45,23 @@ class Records:
         """What dvc.lock holds, once it was needed."""
         self.written = time.monotonic()
 
-    def add(self, stage: Stage) -> None:
+    def add(self, stage: Stage, began_with: made.Hashes | None = None) -> None:
         """Hash a finished stage's inputs and outputs, cache the outputs, and keep its entry for dvc.lock.
 
         Raises:
+            RunError: the inputs are no longer those that the stage `began_with`.
             DvcException: an output is not there.
             OSError: the disk is full, or not for writing.
         """
-        stage.save()  # to the run-cache, too, which copies what is in git; `dvc repro` leaves such stages out
+        stage.save(run_cache=False)
+        if began_with and (others := made.changed(began_with, made.inputs_of(stage))):
+            raise RunError(f"changed while it ran, run it again: {', '.join(others)}")
+        made.note(stage)
+        stage.repo.stage_cache.save(stage)  # which copies what is in git; `dvc repro` leaves such stages out
         stage.commit()
         line = json.dumps({"over": self.over, "stages": to_lockfile(stage)})
         self._append(line)
+        made.forget(stage)
         self.pending.update(ordered(line)["stages"])
 
     def _append(self, line: str) -> None:
