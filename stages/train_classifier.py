@@ -14,7 +14,9 @@ def train_classifier(data: str) -> None:
     if data not in params.classifier:
         raise InputError(f"params.yaml: classifier: no {data!r}; {suggest(data, list(params.classifier))}")
     settings = params.classifier[data]
-    session = Session.start("train_classifier", data, params, name=artifacts.classifier_run(data))
+    session = Session.start(
+        "train_classifier", data, params, name=artifacts.classifier_run(data), convolutional=True
+    )
     splits = artifacts.read_dataset(artifacts.dataset_file(data)).splits
     classes = check_labels(splits["train"], f"{data}: train")
     trained = session.train(lambda job: train(settings, splits, classes, job), [params.seed])

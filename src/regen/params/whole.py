@@ -52,7 +52,7 @@ class Params(Section):
     )
     precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
         description="floating-point precision; auto: float32, on CUDA with tf32 matrix products, and in GANs "
-        "of convolutions bfloat16 on a CPU that has instructions for it"
+        "and classifiers of convolutions bfloat16 on a CPU that has instructions for it"
     )
     data: Data
     training: Training

@@ -144,7 +144,7 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 
 def for_convolutions(precision: str, device: torch.device) -> str:
-    """Precision of a GAN of convolutions: of `auto`, bfloat16 on a CPU that has instructions for it.
+    """Precision of GANs and classifiers of convolutions: of `auto`, bfloat16 on a CPU with products of it.
 
     There they are twice as fast; other networks gain less, and lose digits that their reports give.
     """
