@@ -7,7 +7,6 @@ from torch import nn
 from gan.small import images_of, networks_of, run_of
 from regen.gan import convolution
 from regen.gan.losses import gp, r1
-from regen.gan.networks import ResidualBlock
 
 LAYERS = {  # channels, channels, kernel, stride, padding
     "halves": (3, 4, 4, 2, 1),
@@ -46,12 +45,16 @@ def _as_on_cuda(monkeypatch):
     monkeypatch.setattr(convolution.Convolution, "_conv_forward", convolution.convolved)
 
 
+def penalised(**changes):
+    """Return a critic whose gradient at images is punished."""
+    return networks_of(run_of(penalty="r1", penalty_coefficient=1.0, **changes))[1]
+
+
 @pytest.mark.parametrize("spectral_norm", [False, True])
-@pytest.mark.parametrize("kind", ["residual", "dcgan"])
-def test_a_critic_has_the_same_penalties_and_gradients(kind, spectral_norm, request):
+def test_a_critic_has_the_same_penalties_and_gradients(spectral_norm, request):
     found = []
     for _ in range(2):
-        _, critic = networks_of(run_of(kind, spectral_norm=spectral_norm))
+        critic = penalised(spectral_norm=spectral_norm)
         x = images_of(4).requires_grad_()
         P = critic(x)
         penalties = r1(P, x), gp(P, x)
@@ -65,10 +68,8 @@ def test_a_critic_has_the_same_penalties_and_gradients(kind, spectral_norm, requ
             torch.testing.assert_close(one, other)
 
 
-@pytest.mark.usefixtures("_as_on_cuda")
 def test_under_autocast_it_computes_in_its_type():
-    _, critic = networks_of(run_of())
-    critic, x = critic.float(), images_of(4).float().requires_grad_()
+    critic, x = penalised().float(), images_of(4).float().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         P = critic(x)
     assert P.dtype == torch.bfloat16
@@ -76,11 +77,24 @@ def test_under_autocast_it_computes_in_its_type():
     torch.testing.assert_close(r1(P, x), exact, rtol=0.05, atol=0)
 
 
-def test_only_critics_have_it():
-    generator, critic = networks_of(run_of())
+@pytest.mark.parametrize("in_bfloat16", [False, True])
+def test_on_a_cpu_it_is_torch_s_but_under_autocast(monkeypatch, in_bfloat16):
+    called = []
+    monkeypatch.setattr(convolution, "convolved", lambda layer, x, *_: called.append(layer) or x)
+    layer = convolution.Convolution(1, 1, 1).float()
+    with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16):
+        layer(torch.ones(1, 1, 2, 2, dtype=torch.float32))
+    assert bool(called) == in_bfloat16
+
+
+@pytest.mark.parametrize(
+    ("kind", "penalty"), [("residual", "none"), ("residual", "r1"), ("residual", "gp"), ("dcgan", "none")]
+)
+def test_only_critics_with_a_penalty_have_it(kind, penalty):
+    run = run_of(kind, penalty=penalty, penalty_coefficient=float(penalty != "none"))
     kinds = [
         {type(module) for module in network.modules() if isinstance(module, nn.Conv2d)}
-        for network in (generator, critic)
+        for network in networks_of(run)
     ]
-    assert kinds == [{nn.Conv2d}, {convolution.Convolution}]
-    assert any(isinstance(module, ResidualBlock) for module in generator.modules())
+    generator_s = {nn.Conv2d} if kind == "residual" else set()  # in its residual blocks
+    assert kinds == [generator_s, {nn.Conv2d if penalty == "none" else convolution.Convolution}]

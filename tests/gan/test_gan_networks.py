@@ -42,14 +42,14 @@ def test_the_protocol_s_residual_networks():
             )
     critic(generator(torch.randn(2, 100)))
     up = [("ConvTranspose2d", (c, s, s)) for c, s in ((512, 4), (256, 8), (128, 16))]
-    down = [("Convolution", (c, s, s)) for c, s in ((128, 16), (256, 8), (512, 4))]
+    down = [("Conv2d", (c, s, s)) for c, s in ((128, 16), (256, 8), (512, 4))]
     expected = [("Unflatten", (100, 1, 1))]
     for layer, shape in up:
         expected += [(name, shape) for name in (layer, "BatchNorm2d", "ReLU", "ResidualBlock")]
     expected += [("ConvTranspose2d", (3, 32, 32)), ("Tanh", (3, 32, 32))]
     for layer, shape in down:
         expected += [(name, shape) for name in (layer, "LeakyReLU", "ResidualBlock")]
-    assert shapes == [*expected, ("Convolution", (1, 1, 1)), ("Flatten", ())]
+    assert shapes == [*expected, ("Conv2d", (1, 1, 1)), ("Flatten", ())]
     assert [module.negative_slope for module in kinds_of(critic, nn.LeakyReLU)] == 9 * [0.2]
     assert len(kinds_of(generator, nn.BatchNorm2d)) == 3 + 3 * 2
     assert not kinds_of(critic, nn.BatchNorm2d)

@@ -41,10 +41,10 @@ class GradientAtInput(torch.autograd.Function):
 
 
 class Convolution(nn.Conv2d):
-    """`nn.Conv2d`, on CUDA with `GradientAtInput`; on a CPU that gains nothing."""
+    """`nn.Conv2d`, with `GradientAtInput` on CUDA and under autocast; elsewhere that gains nothing."""
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if not input.is_cuda:
+        if not (input.is_cuda or torch.is_autocast_enabled("cpu")):
             return super()._conv_forward(input, weight, bias)
         return convolved(self, input, weight, bias)
 

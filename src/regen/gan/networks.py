@@ -110,12 +110,13 @@ def convolutional_generator(run: ResidualRun | DcganRun, shape: tuple[int, ...])
 def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
     """Layers image - half as large - LeakyReLU - res, down to 4x4 - conv4x4."""
     activation = leaky_relu(run.slope)
+    kind = nn.Conv2d if run.penalty == "none" else Convolution  # whose gain is in the second derivative
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
-        layers += convolution(inputs, outputs, 4, 2, 1, activation, False, Convolution)
-        layers.append(ResidualBlock(outputs, activation, batch_norm=False, kind=Convolution))
-    return nn.Sequential(*layers, Convolution(channels[-1], 1, SMALLEST), nn.Flatten(0))
+        layers += convolution(inputs, outputs, 4, 2, 1, activation, False, kind)
+        layers.append(ResidualBlock(outputs, activation, batch_norm=False, kind=kind))
+    return nn.Sequential(*layers, kind(channels[-1], 1, SMALLEST), nn.Flatten(0))
 
 
 def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
@@ -124,8 +125,8 @@ def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
         batch_norm = bool(layers)
-        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm, Convolution)
-    return nn.Sequential(*layers, Convolution(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
+        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm)
+    return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
 
 
 def mlp_generator(run: MlpRun, shape: tuple[int, ...]) -> nn.Sequential:
