@@ -7,6 +7,7 @@ from torch import nn
 from gan.small import images_of, networks_of, run_of
 from regen.gan import convolution
 from regen.gan.losses import gp, r1
+from regen.gan.networks import ResidualBlock
 
 LAYERS = {  # channels, channels, kernel, stride, padding
     "halves": (3, 4, 4, 2, 1),
@@ -42,19 +43,16 @@ def test_values_and_derivatives_are_those_of_torch_s(layer, bias):
 
 @pytest.fixture
 def _as_on_cuda(monkeypatch):
-    monkeypatch.setattr(convolution.Convolution, "_conv_forward", convolution.convolved)
-
-
-def penalised(**changes):
-    """Return a critic whose gradient at images is punished."""
-    return networks_of(run_of(penalty="r1", penalty_coefficient=1.0, **changes))[1]
+    for kind in (nn.Conv2d, convolution.Convolution):
+        monkeypatch.setattr(kind, "_conv_forward", convolution.convolved)
 
 
 @pytest.mark.parametrize("spectral_norm", [False, True])
-def test_a_critic_has_the_same_penalties_and_gradients(spectral_norm, request):
+@pytest.mark.parametrize("kind", ["residual", "dcgan"])
+def test_a_critic_has_the_same_penalties_and_gradients(kind, spectral_norm, request):
     found = []
     for _ in range(2):
-        critic = penalised(spectral_norm=spectral_norm)
+        _, critic = networks_of(run_of(kind, spectral_norm=spectral_norm))
         x = images_of(4).requires_grad_()
         P = critic(x)
         penalties = r1(P, x), gp(P, x)
@@ -69,7 +67,8 @@ def test_a_critic_has_the_same_penalties_and_gradients(spectral_norm, request):
 
 
 def test_under_autocast_it_computes_in_its_type():
-    critic, x = penalised().float(), images_of(4).float().requires_grad_()
+    _, critic = networks_of(run_of(penalty="r1", penalty_coefficient=1.0))
+    critic, x = critic.float(), images_of(4).float().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         P = critic(x)
     assert P.dtype == torch.bfloat16
@@ -92,9 +91,11 @@ def test_on_a_cpu_it_is_torch_s_but_under_autocast(monkeypatch, in_bfloat16):
 )
 def test_only_critics_with_a_penalty_have_it(kind, penalty):
     run = run_of(kind, penalty=penalty, penalty_coefficient=float(penalty != "none"))
+    generator, critic = networks_of(run)
     kinds = [
         {type(module) for module in network.modules() if isinstance(module, nn.Conv2d)}
-        for network in networks_of(run)
+        for network in (generator, critic)
     ]
     generator_s = {nn.Conv2d} if kind == "residual" else set()  # in its residual blocks
     assert kinds == [generator_s, {nn.Conv2d if penalty == "none" else convolution.Convolution}]
+    assert any(isinstance(module, ResidualBlock) for module in generator.modules()) == (kind == "residual")
