@@ -30,7 +30,9 @@ class VaeRun(Section):
     )
     latent: Annotated[int, Field(ge=1, le=10_000)] = Field(description="dimension of z")
     decoder: list[Layer] = Field(
-        min_length=1, description="hidden layers of the decoder; a final convolution is the output layer"
+        min_length=1,
+        description="hidden layers of the decoder; a final convolution is the output layer, and a linear layer "
+        "before a convolution spreads the code into maps, without activation",
     )
     activation: Literal["elu", "relu"] = Field(description="activation of the hidden layers")
     batch_norm: bool = Field(default=False, description="batch norm before each activation")
