@@ -72,7 +72,7 @@ BESIDE = {"data": "digits", "extractors": ["inception-v3-compat"]}
         ),
         (
             ONE_PIXEL | {"vae.v.batch_size": 48},
-            "vae.v.batch_size: 48: leaves one of the 1297 images of digits alone, which batch norm of maps ",
+            "vae.v.batch_size: 48: leaves one of the 1297 images of digits alone, which batch norm of linea",
         ),
         (
             {"classifier.digits.widths": [4] * 6, "classifier.digits.batch_size": 48},

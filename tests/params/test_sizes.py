@@ -51,11 +51,12 @@ def trains(network, x):
         (HALVED, [{"channels": 4, "kernel": 1}, *UP], False),
         (HALVED, [{"channels": 4, "kernel": 2, "pool": 2}, *UP], True),
         (HALVED, [{"channels": 1, "kernel": 28}], True),  # of the output layer alone
+        ([*HALVED, 7], UP, False),
+        (HALVED, [7, *UP], True),  # a linear layer of maps has no batch norm
+        (HALVED, [7], False),
     ],
 )
-def test_an_image_alone_is_refused_where_batch_norm_of_convolutions_refuses_it(
-    encoder, decoder, fine, latent
-):
+def test_an_image_alone_is_refused_where_batch_norm_refuses_it(encoder, decoder, fine, latent):
     torch.manual_seed(1)
     changes = {"vae.v.encoder": encoder, "vae.v.decoder": decoder, "vae.v.latent": latent}
     changes |= {"vae.v.batch_norm": True, "vae.v.planar_layers": 0}

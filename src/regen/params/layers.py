@@ -64,6 +64,14 @@ def shapes(layers: Sequence[int | Conv], start: Shape, transposed: bool = False)
     return found
 
 
+def spreads(layer: int | Conv, following: int | Conv) -> bool:
+    """Whether a linear `layer` spreads a code into maps, for a convolution that takes them as they are.
+
+    Nothing comes between the two: no activation, norm or dropout (World Models, Ha and Schmidhuber, 2018).
+    """
+    return not isinstance(layer, Conv) and isinstance(following, Conv)
+
+
 def as_maps(shape: Shape) -> Shape:
     """Shape as the input of a convolution: (D,) becomes (D, 1, 1)."""
     return shape if len(shape) == 3 else (prod(shape), 1, 1)

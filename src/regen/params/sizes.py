@@ -6,10 +6,11 @@ A run that breaks one of these rules would stop only at the end of an epoch, or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import NoReturn
 
 from regen.data.catalog import DATASETS
-from regen.params.layers import Conv, Shape, shapes
+from regen.params.layers import Conv, Shape, shapes, spreads
 from regen.params.score import Classifier, Score
 from regen.params.vae import VaeRun
 
@@ -18,13 +19,13 @@ FEWEST_SAMPLES = 4
 
 
 def check_batch_norm(vae: Mapping[str, VaeRun], classifier: Mapping[str, Classifier]) -> None:
-    """Raise ValueError where an image is alone in its batch and one of its maps has a single pixel.
+    """Raise ValueError where batch norm would take the deviation of a single number.
 
-    Batch norm would take the deviation of a single number. Linear layers are the VAE section's own concern.
+    That is where an image is alone in its batch, and a layer linear or one of its maps a single pixel.
     """
     for name, run in vae.items():
         alone = run.batch_norm and _leaves_one(run.data, run.batch_size)
-        if alone and any(maps[1:] == (1, 1) for maps in _normed_maps(run)):
+        if alone and any(prod(pixels) == 1 for _, *pixels in _normed(run)):
             _refuse(f"vae.{name}", run.data, run.batch_size)
     for data, settings in classifier.items():
         _, *sides = DATASETS[data].shape
@@ -38,22 +39,25 @@ def _leaves_one(data: str, batch_size: int) -> bool:
     return batch_size == 1 or DATASETS[data].sizes[0] % batch_size == 1
 
 
-def _normed_maps(run: VaeRun) -> Iterator[Shape]:
-    """Yield the shapes (C, H, W) of the maps of a VAE that batch norm sees: those before pooling."""
-    encoder = run.encoder, DATASETS[run.data].shape, False
-    decoder = run.decoder[:-1], (run.latent,), True  # its last layer, the output's, has no batch norm
+def _normed(run: VaeRun) -> Iterator[Shape]:
+    """Yield the shapes, (D,) or (C, H, W), of hidden layers, which batch norm sees before pooling."""
+    image = DATASETS[run.data].shape
+    last = [] if isinstance(run.decoder[-1], Conv) else [prod(image)]
+    encoder = [*run.encoder, run.latent], image, False
+    decoder = [*run.decoder, *last], (run.latent,), True
     for layers, start, transposed in (encoder, decoder):
-        befores = shapes(layers, start, transposed)[:-1]
-        for layer, before in zip(layers, befores, strict=True):
-            if isinstance(layer, Conv):
-                yield shapes([layer.model_copy(update={"pool": 1})], before, transposed)[-1]
+        befores = shapes(layers, start, transposed)
+        for layer, following, before in zip(layers, layers[1:], befores, strict=False):
+            if not spreads(layer, following):
+                unpooled = layer.model_copy(update={"pool": 1}) if isinstance(layer, Conv) else layer
+                yield shapes([unpooled], before, transposed)[-1]
 
 
 def _refuse(run: str, data: str, batch_size: int) -> NoReturn:
     images = DATASETS[data].sizes[0]
     raise ValueError(
         f"{run}.batch_size: {batch_size}: leaves one of the {images} images of {data} alone, which batch "
-        "norm of maps of one pixel cannot take; allowed: a size that leaves none or several"
+        "norm of linear layers and maps of one pixel cannot take; allowed: a size that leaves none or several"
     )
 
 

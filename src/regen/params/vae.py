@@ -31,8 +31,8 @@ class VaeRun(Section):
     latent: Annotated[int, Field(ge=1, le=10_000)] = Field(description="dimension of z")
     decoder: list[Layer] = Field(
         min_length=1,
-        description="hidden layers of the decoder; a final convolution is the output layer, and a linear layer "
-        "before a convolution spreads the code into maps, without activation",
+        description="hidden layers of the decoder; a final convolution is the output layer; "
+        "a linear layer before a convolution spreads the code into maps, without activation",
     )
     activation: Literal["elu", "relu"] = Field(description="activation of the hidden layers")
     batch_norm: bool = Field(default=False, description="batch norm before each activation")
@@ -67,18 +67,6 @@ class VaeRun(Section):
             ours, theirs = ("x".join(map(str, shape)) for shape in (end, image))
             raise ValueError(
                 f"decoder: its last convolution gives {ours}; allowed: {theirs}, as {self.data} is"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _no_batch_of_one_image(self) -> Self:
-        """Batch norm of a linear layer has nothing to take a deviation of."""
-        images, layers = DATASETS[self.data].sizes[0], [*self.encoder, *self.decoder]
-        alone = self.batch_size == 1 or images % self.batch_size == 1
-        if alone and self.batch_norm and not all(isinstance(layer, Conv) for layer in layers):
-            raise ValueError(
-                f"batch_size: {self.batch_size}: leaves one of the {images} images of {self.data} alone, "
-                "which batch norm of linear layers cannot take; allowed: a size that leaves none or several"
             )
         return self
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regen.artifacts import load_weights
 from regen.params import Conv, VaeRun
-from regen.params.layers import Shape, as_maps, shapes
+from regen.params.layers import Shape, as_maps, shapes, spreads
 from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
 
@@ -90,8 +90,7 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
 def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed: bool) -> nn.Sequential:
     """Build `layers` from flat (N, D) to flat (N, D).
 
-    Activation, norm and dropout follow all but the last, and linear layers that spread a code into maps, which
-    convolutions take as they are (World Models, Ha and Schmidhuber, 2018, appendix A.1).
+    Activation, norm and dropout follow all but the last and those that spread a code into maps.
     """
     modules: list[nn.Module] = []
     before: Shape = (prod(start),)  # output shape of the modules so far
@@ -102,17 +101,12 @@ def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed
         if wanted != before:
             modules.append(nn.Unflatten(1, wanted) if len(wanted) == 3 else nn.Flatten())
         modules.append(_affine(layer, wanted, transposed))
-        if i < len(layers) - 1 and not _spreads(layer, layers[i + 1]):
+        if i < len(layers) - 1 and not spreads(layer, layers[i + 1]):
             modules += _follow(run, layer)
         if isinstance(layer, Conv) and layer.pool > 1:
             modules.append(nn.MaxPool2d(layer.pool))
         before = after
     return nn.Sequential(*modules, *([nn.Flatten()] if len(before) == 3 else []))
-
-
-def _spreads(layer: int | Conv, following: int | Conv) -> bool:
-    """Whether a linear `layer` gives the maps of a convolution."""
-    return not isinstance(layer, Conv) and isinstance(following, Conv)
 
 
 def _affine(layer: int | Conv, given: Shape, transposed: bool) -> nn.Module:
