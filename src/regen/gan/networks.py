@@ -102,7 +102,7 @@ def convolutional_generator(run: ResidualRun | DcganRun, shape: tuple[int, ...])
         layers += convolution(inputs, outputs, 4, stride, padding, relu, True, nn.ConvTranspose2d)
         if isinstance(run, ResidualRun):
             layers.append(ResidualBlock(outputs, relu, batch_norm=True))
-    bias = isinstance(run, ResidualRun)  # DCGAN's generator has none anywhere
+    bias = isinstance(run, ResidualRun)  # DCGAN has none anywhere
     layers += [nn.ConvTranspose2d(channels[-1], shape[0], 4, 2, 1, bias=bias), nn.Tanh()]
     return nn.Sequential(*layers)
 
@@ -120,12 +120,12 @@ def residual_critic(run: ResidualRun, shape: tuple[int, ...]) -> nn.Sequential:
 
 
 def dcgan_critic(run: DcganRun, shape: tuple[int, ...]) -> nn.Sequential:
-    """Layers image - half as large - [BN, but in the first layer] - LeakyReLU, down to 4x4 - conv4x4."""
+    """Layers image - half as large - [BN, but in the first layer] - LeakyReLU, to 4x4 - conv4x4; no bias."""
     channels = [shape[0], *widths(run, shape)]
     layers: Layers = []
     for inputs, outputs in pairwise(channels):
-        batch_norm = bool(layers)
-        layers += convolution(inputs, outputs, 4, 2, 1, leaky_relu(run.slope), batch_norm)
+        batch_norm = [nn.BatchNorm2d(outputs)] if layers else []
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), *batch_norm, leaky_relu(run.slope)()]
     return nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, SMALLEST, bias=False), nn.Flatten(0))
 
 
@@ -153,8 +153,6 @@ def start_as_dcgan(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(module.weight, 0.0, DCGAN_DEVIATION)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, DCGAN_DEVIATION)
 
