@@ -248,7 +248,7 @@ def time_step(width: int, precision: str, penalty: str, device: torch.device) ->
         "",
         our_steps,
         plain_steps,
-        target=TARGETS.get((width, penalty), "ratio 0.77"),
+        target=TARGETS.get((width, penalty), "ratio 1.3"),
         repeats=5,
         part=steps,
         plain_part=steps,

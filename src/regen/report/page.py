@@ -16,9 +16,9 @@ PAGE = """\
 {book}{state}
 
 'Agrees' and 'differs' take the uncertainty over seeds into account; 'undecided' lies between; 'no verdict':
-made on other data, or for longer, than the settings in [params.yaml]({params}) say. All verdicts with
-their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` follows in
-[metrics.json](metrics.json), the tables in [tables/](tables).{copies}
+not scored here, or the report's figure is of other data, or a longer training, than [params.yaml]({params})
+has. All verdicts with their reasons are in [claims.json](claims.json), the numbers that `dvc metrics` follows
+in [metrics.json](metrics.json), the tables in [tables/](tables).{copies}
 
 {pictures}
 """
