@@ -48,16 +48,23 @@ def record_results(
         raise InputError(f"NAME: {name!r}: is where {TAKEN[name]}")
     params, folder = read_params(), Path("results") / name
     device = select_device(params.device, params.precision)
-    made_with = {"date": date.today().isoformat(), **environment(device)}
     folder.parent.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=".", suffix=".part") as scratch:  # beside it, to rename
         made = Path(scratch, name)
         keep_some(made, params, parts) if parts else keep_all(made, params)
         shutil.copy("params.yaml", made)
+        made_with = {"date": date.today().isoformat(), **environment(device), "trainings": trainings(made)}
         artifacts.write_text(made / "environment.json", json.dumps(made_with, indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
         made.rename(folder)
+
+
+def trainings(folder: Path) -> dict[str, artifacts.Metrics]:
+    """How each run that `folder` keeps was trained: it may have been elsewhere, and by other versions."""
+    kept = sorted({path.name for path in (folder / "runs").rglob("*") if path.is_dir()})
+    files = {name: artifacts.timing_file(name) for name in kept}
+    return {name: artifacts.read_metrics(file) for name, file in files.items() if file.exists()}
 
 
 def keep_all(folder: Path, params: Params) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from regen.artifacts.datasets import Images
+from regen.errors import InputError
 from regen.fidelity.classifier import labels_of
 from regen.fidelity.scores import Scores
 from regen.params import Corruptions
@@ -123,10 +124,17 @@ def mixed(images: Images, weight: float, generator: torch.Generator) -> Tensor:
 
 
 def partners(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw for each of `labels` (N,), of at least two classes, the row (N,) of one of another class.
+    """Draw for each of `labels` (N,) the row (N,) of one of another class.
 
     All rows of other classes are equally likely.
+
+    Raises:
+        InputError: there is only one class.
     """
+    if len(labels.unique()) < 2:
+        raise InputError(
+            "params.yaml: corruptions.images: the images chosen are all of one class; allowed: more"
+        )
     order, sizes = labels.argsort(stable=True), labels.bincount()
     start, size = (sizes.cumsum(0) - sizes)[labels], sizes[labels]  # of each label's block in `order`
     u = torch.rand(len(labels), generator=generator, dtype=torch.float64)

@@ -101,6 +101,11 @@ def test_the_table_tells_of_copies_of_the_data(chapter, params):
     assert row(table, "digits", "blur") == row(chapter.tables[0], "digits", "blur")
 
 
+def test_without_a_classifier_there_is_nothing_to_tell_of(params):
+    with pytest.raises(InputError, match=r"^corruptions: .*; name one, such as classifier-digits$"):
+        corruptions.chapter(params.model_copy(update={"classifier": {}}))
+
+
 @pytest.mark.usefixtures("chapter")
 def test_a_record_that_is_absent_is_named(params):
     artifacts.corruptions_file("digits").unlink()

@@ -50,6 +50,15 @@ def test_some_runs_are_kept_without_the_rest(record):
     assert list(json.loads(Path("results/night/metrics.json").read_text())) == ["l100", "theory"]
 
 
+def test_a_record_tells_how_its_runs_were_trained(record):
+    timing = {"seconds": 60.0, "precision": "bfloat16", "processor": "another"}
+    for run in ("l100", "grey"):
+        artifacts.write_metrics(artifacts.timing_file(run), timing)
+    assert record("night", "l100", "theory")[0] == 0
+    made_with = json.loads(Path("results/night/environment.json").read_text())
+    assert made_with["trainings"] == {"l100": timing}
+
+
 def test_a_record_is_replaced_whole_or_not_at_all(record, monkeypatch):
     copy = shutil.copy
 

@@ -9,6 +9,7 @@ from fidelity.small import labelled, random_images, scorer_of
 from fidelity.test_fidelity_scores import torch_fidelity
 from regen.artifacts.datasets import Images
 from regen.corruptions import KINDS, Pool, blurred, measure, mixed, noisy, partners, without
+from regen.errors import InputError
 from regen.params import Corruptions
 
 STRENGTHS = Corruptions(blur=[0.5, 1.5], noise=[20, 60], mixing=[0.2, 0.5], missing=[2, 7], images=60)
@@ -119,6 +120,11 @@ def test_a_blend_lies_between_an_image_and_one_of_another_class():
     other = partners(labels, generator())
     blend = mixed(images, 0.25, generator())[:, 0, 0, 0]
     assert blend.tolist() == (75 * labels + 25 * labels[other]).tolist()
+
+
+def test_images_of_one_class_have_no_partners():
+    with pytest.raises(InputError, match=r"^params\.yaml: corruptions\.images: .* of one class"):
+        partners(torch.full((3,), 2), torch.Generator())
 
 
 def test_partners_are_of_any_other_class_and_all_are_as_likely():

@@ -63,4 +63,6 @@ def test_a_failed_download_is_told_without_a_traceback(fetch_data, monkeypatch, 
     assert code == 1
     assert message.startswith("train-images-idx3-ubyte: no mirror has this file\n  tried http://127.0.0.1:")
     assert "Traceback" not in message
+    last = message.strip().splitlines()[-1]  # what `regen run` shows
+    assert last.startswith("train-images-idx3-ubyte: cannot be downloaded; set data.mirror in params.yaml ")
     assert not Path("data/mnist.safetensors").exists()

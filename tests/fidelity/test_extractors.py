@@ -23,6 +23,7 @@ from regen.errors import InputError
 from regen.fidelity.extractors import inception_input, load_extractor
 from regen.fidelity.reference import measure, read_reference, write_reference
 from regen.fidelity.weights import read_state
+from regen.training.device import set_precision
 
 COLOUR = (3, 32, 32)
 
@@ -147,6 +148,17 @@ def test_a_classifier_s_features_are_its_penultimate_layer(tmp_path):
     torch.testing.assert_close(encoded.logits, network.head(encoded.features).detach())
     assert (encoded.features >= 0).all()
     assert not encoded.features.requires_grad
+
+
+def test_features_are_measured_in_full_in_a_process_that_trains_in_tf32(tmp_path):
+    set_precision("tf32", torch.device("cuda"))
+    try:
+        seen, extractor = [], extractor_of(tmp_path / "c.safetensors")
+        extractor.network.register_forward_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
+        extractor(random_images(2))
+        assert (seen, torch.get_float32_matmul_precision()) == (["highest"], "high")
+    finally:
+        set_precision("float64", CPU)
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32), (4, 32, 32)])

@@ -28,9 +28,9 @@ def toy(tmp_path, request):
         process.kill()
 
 
-def begin_and_stop_at(toy, target, *others):
+def begin_and_stop_at(toy, target, *others, how="sleep"):
     """Start the engine with a stage that does not end; return when `others` are recorded."""
-    toy.trouble(target, "sleep")
+    toy.trouble(target, how)
     engine = toy.begin("run", "--jobs", "2")
     toy.wait_until_asleep(target)
     wait_for(lambda: all(name in toy.recorded() for name in others))
@@ -55,6 +55,15 @@ def test_a_signal_ends_it_with_its_code_and_no_child(toy, number, code):
     toy.cure()
     assert "last@right" in toy.text("dvc.lock")
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
+    assert is_finished(toy)
+
+
+def test_what_ends_well_all_the_same_is_recorded(toy):
+    engine = begin_and_stop_at(toy, "left.txt", "last@right", how="deaf")
+    engine.send_signal(signal.SIGINT)
+    toy.cure()
+    end(engine, 130)
+    assert "stages: 1 ran, 4 up to date" in toy.regen("run").stdout
     assert is_finished(toy)
 
 

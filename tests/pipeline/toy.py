@@ -39,12 +39,14 @@ stages:
 COPY = (
     f"FOREVER = {FOREVER}"
     + """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 source, target = map(Path, sys.argv[1:])
 trouble = Path(f"{target}.trouble")
 what = trouble.read_text() if trouble.exists() else ""
-if what == "sleep":
+if what == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if what in ("sleep", "deaf"):
     Path(f"{target}.asleep").write_text(str(os.getpid()))
     until = time.monotonic() + FOREVER
     while trouble.exists() and time.monotonic() < until:

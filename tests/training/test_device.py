@@ -7,6 +7,7 @@ from regen.training.device import (
     cast,
     exact,
     for_convolutions,
+    full_products,
     in_words,
     select_device,
     set_precision,
@@ -150,6 +151,13 @@ def test_on_cuda_auto_is_tf32(machine, monkeypatch, precision, tf32, bfloat16):
     assert context.device == "cuda"
     assert context._enabled == bfloat16
     assert context.fast_dtype == torch.bfloat16
+
+
+def test_full_products_leave_tf32_as_they_found_it():
+    set_precision("tf32", torch.device("cuda"))
+    with full_products():
+        assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("highest", False)
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
 
 
 @pytest.mark.parametrize(

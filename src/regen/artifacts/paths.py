@@ -53,7 +53,7 @@ def history_file(run: str) -> Path:
 
 
 def scores_file(run: str, kind: str) -> Path:
-    """Path of a run's metrics of one `kind`: training, likelihood, fidelity, beside or translation."""
+    """Path of a run's metrics of one `kind`, such as training, likelihood or fidelity."""
     return Path(f"reports/runs/{run}/{kind}.json")
 
 
@@ -71,7 +71,7 @@ def likelihoods_file(run: str) -> Path:
 
 
 def seeds_file(run: str) -> Path:
-    """Path of a VAE's likelihood and bound for each seed."""
+    """Path of the measures of each seed: a VAE's likelihood and bound, a translator's scores."""
     return Path(f"reports/runs/{run}/seeds.csv")
 
 

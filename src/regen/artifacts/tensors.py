@@ -93,12 +93,12 @@ def _kind(tensor: Tensor) -> str:
 
 
 def write_snapshots(path: Path, snapshots: Mapping[int, Tensor]) -> None:
-    """Publish samples (N, C, H, W) uint8 by epoch."""
+    """Publish samples (N, C, H, W) uint8 by epoch, or by step in runs that count these."""
     write_tensors(path, {f"epoch-{epoch}": images for epoch, images in snapshots.items()})
 
 
 def read_snapshots(path: Path) -> dict[int, Tensor]:
-    """Read samples by epoch, in ascending order.
+    """Read samples by epoch or step, in ascending order.
 
     Raises:
         InputError: the file is absent, damaged, or contains something else.

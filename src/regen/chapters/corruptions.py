@@ -8,6 +8,7 @@ import pandas as pd
 
 from regen import artifacts
 from regen.artifacts import FRECHET, distance_in
+from regen.errors import InputError
 from regen.params import Params
 from regen.report.cells import spread
 from regen.report.chapter import Chapter, Table
@@ -31,6 +32,10 @@ def columns(distance: str) -> list[Column]:
 
 def chapter(params: Params) -> Chapter:
     """Corruptions of the data sets of `params` with a classifier; InputError names an absent record."""
+    if not params.classifier:
+        raise InputError(
+            "corruptions: are of the data sets of classifiers; name one, such as classifier-digits"
+        )
     records = []
     for data in params.classifier:
         record = artifacts.read_csv(artifacts.corruptions_file(data))

@@ -25,10 +25,17 @@ from regen.errors import RunError
 
 log = logging.getLogger(__name__)
 
-WAYS_OUT = (
-    "Either set data.mirror in params.yaml (or REGEN_DATA_MIRROR) to a URL or folder that holds the file,\n"
-    "or use the quick profile, which downloads nothing: cp profiles/quick.yaml params.yaml"
-)
+
+class NoMirrorError(RunError):
+    """No mirror has a file. The last line is enough by itself: it is what `regen run` shows."""
+
+    def __init__(self, name: str, reasons: Sequence[str]) -> None:
+        self.tried = "\n".join([f"{name}: no mirror has this file", *reasons])
+        super().__init__(
+            f"{self.tried}\n{name}: cannot be downloaded; set data.mirror in params.yaml (or "
+            "REGEN_DATA_MIRROR) to a URL or folder that has it, or use the quick profile, which downloads "
+            "nothing: cp profiles/quick.yaml params.yaml"
+        )
 
 
 def fetch_files(
@@ -39,7 +46,8 @@ def fetch_files(
     A mirror that does not answer for one file is tried last for the remaining ones.
 
     Raises:
-        RunError: no mirror has a file, or `downloads` is not writable.
+        NoMirrorError: no mirror has a file.
+        RunError: `downloads` is not writable.
     """
     silent: set[Mirror] = set()
     paths = {}
@@ -73,7 +81,7 @@ def _fetch(
             if reasons:
                 log.warning("%s: had to come from %s\n%s", file.name, mirror, "\n".join(reasons))
             return target
-    raise RunError("\n".join([f"{file.name}: no mirror has this file", *reasons, WAYS_OUT]))
+    raise NoMirrorError(file.name, reasons)
 
 
 @contextmanager

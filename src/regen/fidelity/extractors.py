@@ -25,7 +25,7 @@ from torchvision.models import Inception3
 from regen.errors import InputError
 from regen.fidelity.classifier import Encoded, load_classifier
 from regen.fidelity.weights import digest, read_state
-from regen.training.device import cast, place, plain
+from regen.training.device import cast, full_products, place, plain
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INCEPTION_SIZE = 299
@@ -145,7 +145,7 @@ class Extractor:
                 feature is not finite.
         """
         images = self._fitting(images)
-        with torch.autocast(self.device.type, enabled=False):
+        with torch.autocast(self.device.type, enabled=False), full_products():  # as those of the reference
             parts = [self.network(batch.to(self.device)) for batch in images.split(self.batch_size)]
         encoded = Encoded(*(torch.cat(layer) for layer in zip(*parts, strict=True)))
         if not all(layer.isfinite().all() for layer in encoded):

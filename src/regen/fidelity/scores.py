@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -27,7 +28,6 @@ from regen.artifacts import classifier_file, dataset_file, metric, reference_fil
 from regen.artifacts.datasets import read_dataset
 from regen.artifacts.paths import cache_dir
 from regen.errors import InputError
-from regen.fidelity import extractors
 from regen.fidelity.extractors import Extractor, load_extractor
 from regen.fidelity.gaussians import fit_gaussian, float64, frechet_distance
 from regen.fidelity.reference import SPLIT, Reference, measure, read_reference, shape_label, write_reference
@@ -35,6 +35,8 @@ from regen.fidelity.weights import digest, find_weights
 from regen.params import Score
 from regen.params.score import ExtractorName
 
+MAKERS = "torch", "torchvision", "torch-fidelity"
+"""Packages that the features of images depend on."""
 NEIGHBOURS = 3
 """k of precision and recall: an image is covered if within the distance of another's k-th neighbour."""
 DISTANCES_AT_ONCE = 1000
@@ -166,7 +168,7 @@ def load_beside(score: Score, name: ExtractorName, data: str, device: torch.devi
     """
     extractor = extractor_of(score, data, device, name)
     depends = digest(dataset_file(data)), extractor.weights, torch.get_default_dtype(), device.type
-    code = digest(Path(extractors.__file__)), torch.__version__
+    code = *map(digest, sorted(Path(__file__).parent.glob("*.py"))), *map(version, MAKERS)
     key = hashlib.sha256(repr((depends, code)).encode()).hexdigest()[:16]
     path = cache_dir() / "references" / f"{data}-{name}-{key}.safetensors"
     try:
@@ -198,7 +200,10 @@ def _check_reference(scorer: Scorer, data: str, path: Path) -> None:
     origin, extractor = scorer.reference.origin, scorer.extractor
     found = (origin.data, origin.extractor, origin.weights)
     if found != (expected := (data, extractor.name, extractor.weights)):
-        raise InputError(f"{path}: measured with {found}, not {expected}; run the stage measure_reference")
+        raise InputError(
+            f"{path}: measured with {found}, not {expected}; run the stage measure_reference, which does not "
+            f"see a changed file of weights by itself: dvc repro --force measure_reference@{data}"
+        )
     count, least = len(scorer.reference.features), max(scorer.settings.kid_subset_size, NEIGHBOURS + 1)
     if count < least:
         raise InputError(

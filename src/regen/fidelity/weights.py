@@ -16,9 +16,9 @@ from torch import Tensor
 from regen.artifacts.paths import cache_dir
 from regen.data.catalog import RemoteFile
 from regen.data.download import Transfer
-from regen.data.fetch import WAYS_OUT, fetch_files
+from regen.data.fetch import NoMirrorError, fetch_files
 from regen.data.mirrors import list_mirrors
-from regen.errors import InputError, RunError
+from regen.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,11 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
     mirrors = [published.folder] if weights else list_mirrors(None, [published.folder])
     try:
         return fetch_files([file], mirrors, downloads, transfer or Transfer())[file.name]
-    except RunError as error:
-        tried = str(error).removesuffix(WAYS_OUT).rstrip()
+    except NoMirrorError as error:
         raise InputError(
-            f"{tried}\nThe file has SHA-256 {file.sha256}.\n"
-            f"Either put it at {downloads / file.sha256[:16] / file.name},\n"
-            f"or set score.weights.{extractor} in params.yaml to the file or to a URL of it.\n"
-            f"The extractor 'classifier' needs no download."
+            f"{error.tried}\n{file.name}: cannot be downloaded; put it, with SHA-256 {file.sha256}, at "
+            f"{downloads / file.sha256[:16] / file.name}, or set score.weights.{extractor} in params.yaml to "
+            "the file or to a URL of it, or use the extractor 'classifier', which needs no download"
         ) from None
 
 

@@ -232,12 +232,12 @@ class Engine:
         self.report(f"[{len(self.done)}/{len(self.stages)}] {line}")
 
     def _end(self) -> None:
-        """End what still runs, count what has finished by itself meanwhile, and write dvc.lock."""
+        """End what still runs, count what has finished all the same, and write dvc.lock."""
         under_way = list(self.running.values())
-        finished = [(stage, running) for stage, running in under_way if running.exit_code == 0]
         self.place.stop([running for _, running in under_way if running.exit_code is None])
-        for stage, running in finished:
-            self._note_end(stage, running)
+        for stage, running in under_way:
+            if running.exit_code == 0:  # its outputs are there, and a training's checkpoint is gone
+                self._note_end(stage, running)
         self.records.write()
 
 

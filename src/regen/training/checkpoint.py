@@ -126,13 +126,13 @@ class Checkpoint:
         Raises:
             InputError: the file is damaged, or holds anything but plain data.
         """
-        if not self.path.exists():
-            return None
         try:
             with zipfile.ZipFile(self.path) as archive:  # torch.load does not look at the checksums
                 if part := archive.testzip():
                     raise zipfile.BadZipFile(f"wrong checksum of {part}")
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:  # or another clone with this cache has just published the run
+            return None
         except Exception as error:  # unpickling fails in many ways, and none of them is worth a traceback
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -136,6 +138,19 @@ def set_precision(precision: str, device: torch.device) -> None:
     tf32 = device.type == "cuda" and precision in ("auto", "tf32")
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
+
+
+@contextmanager
+def full_products() -> Iterator[None]:
+    """Context that takes products of float32 in all their digits, in a process that trains in tf32, too."""
+    matmul, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

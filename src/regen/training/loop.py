@@ -168,7 +168,7 @@ def _not_finite(learner: Learner, schedule: Schedule, what: str, step: int) -> R
     rates = ", ".join(f"{key} {rate:g}" for key, rate in learner.rates.items())
     return RunError(
         f"{schedule.name}: {what} at step {step} (epoch {schedule.epoch_of(step)}) with {rates}; "
-        "a checkpoint of an earlier step is kept. Try a smaller learning rate."
+        "its last checkpoint, if any, is of an earlier step. Try a smaller learning rate."
     )
 
 
