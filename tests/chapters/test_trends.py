@@ -92,6 +92,12 @@ def test_the_metric_that_tells_more_has_surely_the_larger_correlation(rows, word
     assert tells_more(runs(*rows).assign(scores=7)) == "not scored"
 
 
+def test_of_one_seed_there_is_no_margin_to_be_beyond():
+    rows = runs(("JSD", -1.0, NAN), ("JSD", -1.0, NAN), ("W1", 1.0, 0.0), ("W1", 1.0, 0.0))
+    assert tells_more(rows) == "W1"
+    assert tells_more(rows.assign(seeds=[1, 4, 4, 4])) == "undecided"
+
+
 def test_a_single_run_does_not_tell_of_its_loss():
     several = [("JSD", 0.6, NAN), ("JSD", 0.5, NAN), ("W1", 1.0, NAN), ("W1", 0.9, NAN)]
     assert tells_more(runs(*several)) == "W1"

@@ -171,10 +171,13 @@ def without_interval(trends: pd.DataFrame) -> str:
 def tells_more(trends: pd.DataFrame) -> str:
     """Which metric falls and rises with the distance more closely, beyond both margins.
 
+    Undecided where a run has one seed, and so no margin: how closely they go together is luck, too.
     One that rises as the samples get better tells the wrong thing of them, however surely.
     """
     w1, jsd = accord(trends, "W1"), accord(trends, "JSD")
     if w1 is None or jsd is None:
         return NOT_SCORED
+    if (trends["seeds"] == 1).any():
+        return UNDECIDED
     lead, margin = w1[0] - jsd[0], math.hypot(w1[1], jsd[1])
     return "W1" if lead > margin else "JSD" if lead < -margin else UNDECIDED
