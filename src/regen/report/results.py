@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from PIL import Image
 
 from regen import artifacts
 from regen.errors import InputError
-from regen.params.yaml_files import parse_yaml
 
 Row = dict[str, Any]
 """`cells`, texts in the order of the columns; `values`, by the columns' keys."""
@@ -58,8 +58,8 @@ class Results:
     def settings(self) -> dict[str, Any]:
         """All settings, as the file has them; InputError where it is absent or no YAML."""
         try:
-            found = parse_yaml(self.params.read_bytes(), self.params)
-        except (OSError, InputError) as error:
+            found = yaml.safe_load(self.params.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise InputError(f"{self.params}: no settings ({str(error).splitlines()[0]})") from None
         if not isinstance(found, dict):
             raise InputError(f"{self.params}: no settings")
