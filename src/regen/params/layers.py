@@ -64,12 +64,14 @@ def shapes(layers: Sequence[int | Conv], start: Shape, transposed: bool = False)
     return found
 
 
-def spreads(layer: int | Conv, following: int | Conv) -> bool:
-    """Whether a linear `layer` spreads a code into maps, for a convolution that takes them as they are.
+def is_followed(layers: Sequence[int | Conv], number: int) -> bool:
+    """Whether activation, norm and dropout follow layer `number`: all do but the last, and those before maps.
 
-    Nothing comes between the two: no activation, norm or dropout (World Models, Ha and Schmidhuber, 2018).
+    These are linear layers that spread a code into maps, which a convolution takes as they are (World Models,
+    Ha and Schmidhuber, 2018).
     """
-    return not isinstance(layer, Conv) and isinstance(following, Conv)
+    layer, *following = layers[number : number + 2]
+    return bool(following) and (isinstance(layer, Conv) or not isinstance(following[0], Conv))
 
 
 def as_maps(shape: Shape) -> Shape:

@@ -10,7 +10,7 @@ from math import prod
 from typing import NoReturn
 
 from regen.data.catalog import DATASETS
-from regen.params.layers import Conv, Shape, shapes, spreads
+from regen.params.layers import Conv, Shape, is_followed, shapes
 from regen.params.score import Classifier, Score
 from regen.params.vae import VaeRun
 
@@ -46,9 +46,8 @@ def _normed(run: VaeRun) -> Iterator[Shape]:
     encoder = [*run.encoder, run.latent], image, False
     decoder = [*run.decoder, *last], (run.latent,), True
     for layers, start, transposed in (encoder, decoder):
-        befores = shapes(layers, start, transposed)
-        for layer, following, before in zip(layers, layers[1:], befores, strict=False):
-            if not spreads(layer, following):
+        for i, (layer, before) in enumerate(zip(layers, shapes(layers, start, transposed), strict=False)):
+            if is_followed(layers, i):
                 unpooled = layer.model_copy(update={"pool": 1}) if isinstance(layer, Conv) else layer
                 yield shapes([unpooled], before, transposed)[-1]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from regen.artifacts import load_weights
 from regen.params import Conv, VaeRun
-from regen.params.layers import Shape, as_maps, shapes, spreads
+from regen.params.layers import Shape, as_maps, is_followed, shapes
 from regen.vae.functions import ELU
 from regen.vae.posterior import DiagonalGaussian, PlanarPosterior, Posterior
 
@@ -88,10 +88,7 @@ def build_vae(run: VaeRun, shape: tuple[int, ...]) -> VAE:
 
 
 def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed: bool) -> nn.Sequential:
-    """Build `layers` from flat (N, D) to flat (N, D).
-
-    Activation, norm and dropout follow all but the last and those that spread a code into maps.
-    """
+    """Build `layers` from flat (N, D) to flat (N, D), with what follows each."""
     modules: list[nn.Module] = []
     before: Shape = (prod(start),)  # output shape of the modules so far
     for i, (layer, (given, after)) in enumerate(
@@ -101,7 +98,7 @@ def _network(run: VaeRun, layers: Sequence[int | Conv], start: Shape, transposed
         if wanted != before:
             modules.append(nn.Unflatten(1, wanted) if len(wanted) == 3 else nn.Flatten())
         modules.append(_affine(layer, wanted, transposed))
-        if i < len(layers) - 1 and not spreads(layer, layers[i + 1]):
+        if is_followed(layers, i):
             modules += _follow(run, layer)
         if isinstance(layer, Conv) and layer.pool > 1:
             modules.append(nn.MaxPool2d(layer.pool))
