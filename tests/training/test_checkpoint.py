@@ -94,6 +94,14 @@ def test_a_later_state_takes_the_place_of_the_last(saved):
     assert saved.load() == {"history": [1, 2]}
 
 
+def test_with_a_file_in_place_of_the_cache_there_is_none_and_saving_says_so(tmp_path):
+    (tmp_path / "cache").write_text("in the way")
+    checkpoint = Checkpoint(tmp_path / "cache" / "run")
+    assert checkpoint.load() is None
+    with pytest.raises(RunError, match="name another REGEN_CACHE"):
+        checkpoint.save(STATE)
+
+
 @pytest.mark.parametrize("keep", [0, 1, 100, 3000, -1000, -10])
 def test_a_truncated_file_is_named(saved, keep):
     saved.path.write_bytes(saved.path.read_bytes()[:keep])

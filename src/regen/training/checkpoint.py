@@ -131,7 +131,7 @@ class Checkpoint:
                 if part := archive.testzip():
                     raise zipfile.BadZipFile(f"wrong checksum of {part}")
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:  # or another clone with this cache has just published the run
+        except (FileNotFoundError, NotADirectoryError):  # or another clone has just published the run
             return None
         except Exception as error:  # unpickling fails in many ways, and none of them is worth a traceback
             reason = (str(error) or type(error).__name__).splitlines()[0]
