@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline.clones import Clone, Stage, copy_of, make_clone
+from pipeline.toy import Toy, after, in_folder, make_toy
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +59,12 @@ def disturbed(reproduced: Clone) -> Iterator[Clone]:
 def stages(clone: Clone) -> dict[str, Stage]:
     """Return all stages by name."""
     return clone.stages()
+
+
+@pytest.fixture
+def toy(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Toy]:
+    """Return a toy, with as many stages before the others as a test's parameter says."""
+    toy = make_toy(tmp_path, after(getattr(request, "param", 0)))
+    yield toy
+    for process in in_folder(toy.root):
+        process.kill()

@@ -5,17 +5,12 @@ import time
 
 import pytest
 
-from pipeline.toy import is_finished, make_toy
+from pipeline.toy import is_finished
 from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
 DEPENDS_ON_NOTHING = "deps: [nothing.txt]\n    outs: [left.txt]"
-
-
-@pytest.fixture
-def toy(tmp_path):
-    return make_toy(tmp_path)
 
 
 def test_a_run_is_what_dvc_calls_up_to_date(toy):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from pipeline.clones import REPO, Clone, environment
-from waiting import FOREVER, wait_for
+from waiting import FOREVER, PATIENCE, wait_for
 
 DVC_YAML = """
 stages:
@@ -62,6 +62,9 @@ print("done")
 )
 
 
+JOURNAL = ".dvc/tmp/regen/finished.jsonl"
+
+
 class Toy(Clone):
     """A pipeline of five stages that take no time: `first`, then `left` and `right`, then one after each."""
 
@@ -72,6 +75,22 @@ class Toy(Clone):
         return subprocess.Popen(
             command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
         )
+
+    def begin_and_stop_at(self, target, *others, how="sleep"):
+        """Start the engine with a stage that does not end; return when `others` are recorded."""
+        self.trouble(target, how)
+        engine = self.begin("run", "--jobs", "2")
+        self.wait_until_asleep(target)
+        wait_for(lambda: all(name in self.recorded() for name in others))
+        return engine
+
+    @staticmethod
+    def end(engine, code):
+        """Return what the engine printed when it has ended."""
+        out, errors = engine.communicate(timeout=PATIENCE)
+        assert engine.returncode == code, errors
+        assert "Traceback" not in errors
+        return out, errors
 
     def trouble(self, target, what):
         (self.root / f"{target}.trouble").write_text(what)
@@ -94,7 +113,7 @@ class Toy(Clone):
 
     def recorded(self):
         """Return all that dvc.lock and the journal say of finished stages."""
-        files = self.root / "dvc.lock", self.root / ".dvc/tmp/regen/finished.jsonl"
+        files = self.root / "dvc.lock", self.root / JOURNAL
         return "".join(file.read_text() for file in files if file.exists())
 
     def text(self, name):
