@@ -5,14 +5,17 @@ these alone are kept, and need alone have been run: runs of params.yaml, familie
 classifiers such as `classifier-mnist`.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,12 +32,14 @@ from regen.report.results import Results
 from regen.training.device import select_device
 from regen.training.environment import environment
 
+if TYPE_CHECKING:
+    from dvc.stage import Stage
+
 TAKEN = {
     "noise": "`make noise` keeps its deviations",
     "gpu": "`python -m benchmarks.gpu_day` keeps its table",
 }
 """Names of folders of results/ that are no recorded runs."""
-NOT_KEPT = ("*.html", artifacts.BOOK_PDF.name, "compare", ".gitignore")
 
 
 def record_results(
@@ -68,18 +73,28 @@ def trainings(folder: Path) -> dict[str, artifacts.Metrics]:
 
 
 def keep_all(folder: Path, params: Params) -> None:
-    """Put all results into `folder`, with the lock file; InputError where there are none."""
+    """Put all that the pipeline keeps in git into `folder`, with the lock file.
+
+    Raises:
+        InputError: there are no results, or not those of the settings, code and data as they are.
+    """
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
-    results = Results.of(artifacts.REPORTS)
-    shutil.copytree(artifacts.REPORTS, folder, ignore=shutil.ignore_patterns(*NOT_KEPT))
+    with outputs() as (found, stale):
+        check(found, stale)
+        copy(found, folder)
     shutil.copy("dvc.lock", folder)
+    results = Results.of(folder)
     text = page(results.claims, params.copies, results.figures(), folder.name)
     artifacts.write_text(folder / artifacts.REPORT_PAGE.name, text)
 
 
 def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
-    """Put the results of `parts` into `folder`, judged anew; InputError names what is not there."""
+    """Put the results of `parts` into `folder`, judged anew, and what their families show of all their runs.
+
+    Raises:
+        InputError: one of them is not there, or not of the settings, code and data as they are.
+    """
     without_runs = set(parts) & set(WITHOUT_RUNS)
     classifiers = {artifacts.classifier_run(data): data for data in DATASETS}
     data = [classifiers[part] for part in parts if part in classifiers]
@@ -89,14 +104,49 @@ def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     present = {family for family in FAMILIES if getattr(chosen, family)}
     known = all_facts(chapters).keys() - (set(FAMILIES) - present)  # a claim on no run of a family
     judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
-    trained = map(artifacts.classifier_run, chosen.classifier)
-    for kind, names in (("runs", {*parts, *trained}), ("figures", {*parts, *present})):
-        for file in filter(Path.is_file, (artifacts.REPORTS / kind).rglob("*")):
-            path = file.relative_to(artifacts.REPORTS)
-            if names & {*path.parent.parts}:
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, folder / path)
+    trained = set(map(artifacts.classifier_run, chosen.classifier))
+    with outputs() as (found, stale):
+        own = {path: stage for path, stage in found.items() if {*parts, *trained} & {*path.parts}}
+        check(own, stale)
+        folders = [artifacts.figures_dir(family) for family in present]
+        shared = [
+            path for path in found if any(map(path.is_relative_to, folders)) and found[path] not in stale
+        ]
+        copy({*own, *shared}, folder)
     write(folder, chosen, judgeable, chapters, folder.name)
+
+
+@contextmanager
+def outputs() -> Iterator[tuple[dict[Path, Stage], Collection[Stage]]]:
+    """What the pipeline keeps in git, by path, each with its stage; and which stages would run again.
+
+    Another profile's runs, and what is not made by DVC's stages, are not among them.
+    """
+    from regen.pipeline.graph import locked_graph  # takes a second to import
+
+    with locked_graph() as graph:
+        stages = graph.selected(["write_report"])
+        found = {Path(out.def_path): stage for stage in stages for out in stage.outs if not out.use_cache}
+        yield found, graph.stale(stages)
+
+
+def check(found: Mapping[Path, Stage], stale: Collection[Stage]) -> None:
+    """Raise InputError where a stage of what is kept would run again."""
+    own = set(found.values())
+    if again := [stage.addressing for stage in stale if stage in own]:
+        more = f" and {len(again) - 1} more" if len(again) > 1 else ""
+        raise InputError(
+            f"reports/: not of params.yaml, code and data as they are: {again[0]}{more} would run again "
+            "(regen status); run `make reproduce` first"
+        )
+
+
+def copy(paths: Collection[Path], folder: Path) -> None:
+    """Copy files and folders of reports/ to the same places in `folder`."""
+    for path in paths:
+        kept = folder / path.relative_to(artifacts.REPORTS)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, kept)
 
 
 if __name__ == "__main__":

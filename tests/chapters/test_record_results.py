@@ -4,7 +4,9 @@ import json
 import runpy
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -15,12 +17,44 @@ from regen import artifacts
 REPO = Path(__file__).parents[2]
 
 
+class Out(NamedTuple):
+    def_path: str
+    use_cache: bool = False
+
+
+class Made(NamedTuple):
+    addressing: str
+    outs: tuple[Out, ...]
+
+
+class FromFiles:
+    """A pipeline in which each file below reports/ has a stage of its own, in place of DVC's."""
+
+    def __init__(self, stale):
+        self.names = stale
+
+    def selected(self, targets):
+        assert targets == ["write_report"]
+        files = filter(Path.is_file, Path("reports").rglob("*"))
+        return [Made(str(path), (Out(str(path)),)) for path in files]
+
+    def stale(self, stages):
+        return {stage: False for stage in stages if stage.addressing in self.names}
+
+
 @pytest.fixture
-def record(recorded, monkeypatch, capsys):
+def stale():
+    """Return the stages that would run again, to which a test adds."""
+    return set()
+
+
+@pytest.fixture
+def record(recorded, stale, monkeypatch, capsys):
     """Return a function that records, and returns exit code, stderr and the files in the record."""
     shutil.copy(REPO / "claims.yaml", "claims.yaml")
     shutil.copytree(REPO / "profiles", "profiles")
     Path("params.yaml").write_text(yaml.safe_dump(recorded.model_dump(), sort_keys=False))
+    monkeypatch.setattr("regen.pipeline.graph.locked_graph", lambda: nullcontext(FromFiles(stale)))
     pictures = [artifacts.figures_dir(run) / "samples.png" for run in ("l100", "grey", "attention")]
     write(dict.fromkeys(pictures, "a picture"))
 
@@ -48,6 +82,19 @@ def test_some_runs_are_kept_without_the_rest(record):
     assert {tuple(claim["runs"]) for claim in claims.values()} >= {("l100",), ("theory",)}
     assert not any("not run" in claim["verdict"] for claim in claims.values())
     assert list(json.loads(Path("results/night/metrics.json").read_text())) == ["l100", "theory"]
+
+
+def test_results_of_other_settings_are_not_recorded_as_these(record, stale):
+    stale |= {"reports/runs/l100/training.json", "reports/figures/vae/overview.png"}
+    write({Path("reports/figures/vae/overview.png"): "a picture of all"})
+    _, _, files = record("night", "small", "theory")  # which is up to date, but for the picture of all
+    assert "figures/vae/overview.png" not in files
+    code, errors, files = record("day", "l100", "theory")
+    assert (code, files) == (2, set())
+    line = (
+        "reports/: not of params.yaml, code and data as they are: reports/runs/l100/training.json would run"
+    )
+    assert errors == f"{line} again (regen status); run `make reproduce` first\n"
 
 
 def test_a_record_tells_how_its_runs_were_trained(record):

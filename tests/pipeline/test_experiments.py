@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,6 +49,27 @@ def test_an_experiment_in_place_keeps_the_comments(disturbed):
     after = (disturbed.root / "params.yaml").read_text()
     assert ran == {"check_params"}
     assert after == before.replace("max_memory: 256", "max_memory: 100")
+
+
+def test_a_record_is_of_the_settings_as_they_are_and_of_nothing_else(disturbed):
+    left = disturbed.root / "reports/runs/earlier/training.json"  # by settings that had another run
+    left.parent.mkdir()
+    left.write_text("{}")
+    try:
+        disturbed.regen("run")
+        disturbed.python("stages/record_results.py", "night")
+        kept = {name.removeprefix("results/night/") for name in disturbed.content("results/night")}
+        made = {name.removeprefix("reports/") for name in disturbed.git("ls-files", "reports").split()}
+        assert kept - made == {"dvc.lock", "environment.json", "params.yaml"}
+        assert made - kept == {".gitignore"}
+        with disturbed.changed("vae.small.learning_rate", 0.5):
+            told = disturbed.python("stages/record_results.py", "night", code=2).stderr
+        assert told.startswith(
+            "reports/: not of params.yaml, code and data as they are: train_vae@small and 4 more "
+        )
+    finally:
+        shutil.rmtree(left.parent)
+        shutil.rmtree(disturbed.root / "results/night", ignore_errors=True)
 
 
 def test_metrics_and_plots_are_shown(reproduced):
