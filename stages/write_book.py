@@ -9,6 +9,7 @@ import torch
 
 from regen import artifacts, stage
 from regen.data.catalog import CORPORA, DATASETS, CorpusEntry, DatasetEntry, is_official
+from regen.params.profiles import profile_of
 from regen.params.yaml_files import read_yaml
 from regen.report.book import Book
 from regen.report.records import read_records
@@ -16,14 +17,11 @@ from regen.report.results import Results
 from regen.report.revision import git
 from regen.training.environment import environment
 
-PROFILES = Path("profiles")
 RECORDS = Path("results")
 SOURCES = ("dvc.yaml", "params.yaml", "src", "stages")
 """What results come from."""
 DIGITS = 12
 """Of a checksum that are shown."""
-SECTIONS = ("attention", "classifier", "depth", "dirac", "flow", "gan", "realnvp", "vae")
-"""Of params.yaml, those whose settings the pages show."""
 
 
 def write_book() -> None:
@@ -48,13 +46,8 @@ def made() -> dict[str, str]:
 
 def settings(params: Mapping[str, Any]) -> str:
     """The profile that `params` has the runs of, if it is one."""
-    ours = _runs(params)
-    same = [path.stem for path in sorted(PROFILES.glob("*.yaml")) if _runs(read_yaml(path)) == ours]
-    return f"the runs of the {same[0]} profile" if same else "runs of one's own, as in params.yaml"
-
-
-def _runs(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {section: params.get(section) for section in SECTIONS}
+    profile = profile_of(params)
+    return f"the runs of the {profile} profile" if profile else "runs of one's own, as in params.yaml"
 
 
 def code() -> str:

@@ -12,16 +12,19 @@ from regen.chapters.directions import metric_directions
 from regen.chapters.runs import runs_of
 from regen.errors import InputError, RunError
 from regen.params import read_params
+from regen.params.profiles import profile_of
 from regen.params.yaml_files import parse_yaml
-from regen.report.changes import Changes, State, flat
+from regen.report.changes import Changes, Spread, State, flat
 from regen.report.difference import as_html, as_markdown, sections
 from regen.report.gate import Accepted, Gate, as_accepted
 from regen.report.results import Results
 from regen.report.revision import Revision, figures_here
 
 ACCEPTED = Path("accepted.yaml")
-NOISE = Path("results/noise/quick.csv")
-"""Deviation of each metric over seeds, from `make noise`."""
+NOISE = Path("results/noise")
+"""What each metric is over other seeds, of each profile of which that was measured, from `make noise`."""
+QUICK = "quick"
+"""The profile whose seeds tell of settings that are no profile's, where its metrics are near theirs."""
 
 
 class FailOn(StrEnum):
@@ -45,7 +48,7 @@ def write_diff(
         old,
         new,
         runs_of(params),
-        read_noise(),
+        read_noise(profile_of(old.params) or QUICK),
         metric_directions(Results(artifacts.REPORTS, Path("params.yaml"))),
     )
     gate = Gate.of(changes, accepted) if fail_on else None
@@ -86,12 +89,14 @@ def read_here(path: str) -> bytes | None:
     return file.read_bytes() if file.is_file() else None
 
 
-def read_noise() -> dict[str, float]:
-    """Deviation of each metric over seeds, by dotted name; none where it was never measured."""
-    if not NOISE.exists():
+def read_noise(profile: str) -> dict[str, Spread]:
+    """What each metric of a profile is over seeds, by dotted name; nothing where it was never measured."""
+    file = NOISE / f"{profile}.csv"
+    if not file.exists():
         return {}
-    table = artifacts.read_csv(NOISE)
-    return dict(zip(table["metric"], table["deviation"], strict=True))
+    table = artifacts.read_csv(file)
+    spreads = map(Spread, table["mean"], table["deviation"])
+    return dict(zip(table["metric"], spreads, strict=True))
 
 
 def read_accepted(old: State, new: State) -> list[Accepted]:

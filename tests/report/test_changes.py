@@ -2,14 +2,14 @@ import math
 
 import pytest
 
-from regen.report.changes import Changes, State, flat, metric_changes, param_changes, verdict_changes
+from regen.report.changes import Changes, Spread, State, flat, metric_changes, param_changes, verdict_changes
 
 BETTER = {"loss": "lower", "score": "higher"}
 
 
 def one(old, new, deviation=0.5, name="run.loss"):
     """Return size and direction of a metric's change."""
-    noise = {} if deviation is None else {name: deviation}
+    noise = {} if deviation is None else {name: Spread(old, deviation)}
     (found,) = metric_changes({name: old}, {name: new}, noise, BETTER)
     return found.size, found.worse
 
@@ -40,10 +40,16 @@ def test_without_noise_there_is_no_size():
     assert one(1.0, 2.0, None) == one(1.0, 2.0, math.nan) == (None, True)
 
 
+@pytest.mark.parametrize(("mean", "size"), [(3.4, 2.0), (-1.4, 2.0), (3.6, None), (-1.6, None)])
+def test_seeds_far_from_which_a_metric_is_tell_nothing_of_it(mean, size):
+    assert metric_changes({"a": 1.0}, {"a": 2.0}, {"a": Spread(mean, 0.5)}, {})[0].size == size
+
+
 def test_the_largest_in_deviations_first_then_those_without():
     old = {"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.0, "e": 5.0}
     new = {"a": 1.0, "b": 9.0, "c": 2.0, "d": "falls", "e": 5.0}
-    found = metric_changes(old, new, {"a": 0.25, "c": 0.125, "e": 1.0}, {})
+    noise = {"a": Spread(0.0, 0.25), "c": Spread(0.5, 0.125), "e": Spread(5.0, 1.0)}
+    found = metric_changes(old, new, noise, {})
     assert [(each.name, each.size, each.change) for each in found] == [
         ("c", 16.0, 2.0),
         ("a", 4.0, 1.0),

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from regen.errors import InputError
-from regen.report.changes import Changes, State
+from regen.report.changes import Changes, Spread, State
 from regen.report.gate import Accepted, Gate, as_accepted
 
 KNOWN = {"metric": ["r.loss", "r.score"], "claim": ["r-falls"]}
@@ -15,7 +15,7 @@ def gate(new, accepted=(), verdict="agrees"):
     """Hold a loss of `new` against one of 1.0, with a deviation of 0.5, and a claim's new verdict."""
     before = State({}, {"r": {"loss": 1.0}}, {"r-falls": {"verdict": "agrees", "runs": ["r"]}})
     after = State({}, {"r": {"loss": new}}, {"r-falls": {"verdict": verdict, "runs": ["r"]}})
-    changes = Changes.between(before, after, {"r"}, {"r.loss": 0.5}, {"loss": "lower"})
+    changes = Changes.between(before, after, {"r"}, {"r.loss": Spread(1.0, 0.5)}, {"loss": "lower"})
     return Gate.of(changes, accepted)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from regen import artifacts
 from regen.chapters.runs import runs_of
 from regen.params import COPY, FAMILIES, Params, read_params
+from regen.params.profiles import PROFILES
 from regen.params.yaml_files import read_yaml
 from regen.report import ledger
 from regen.report.chapter import Chapter, all_facts, all_metrics, directions
@@ -17,7 +18,6 @@ from regen.report.page import page
 from regen.report.results import Results
 
 CLAIMS = Path("claims.yaml")
-PROFILES = Path("profiles")
 
 
 def read_claims(params: Params) -> Claims:

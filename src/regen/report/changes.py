@@ -11,6 +11,11 @@ from regen.artifacts import NOT_FINITE
 from regen.report.columns import Better
 from regen.report.judge import AGREES, NOT_RUN
 
+FAR = 5.0
+"""Deviations from the mean beyond which a metric is not one of those seeds', and they tell nothing of it.
+
+Of five seeds' own kind it is so once in a hundred times (Student's t).
+"""
 Tree = Mapping[str, Any]
 """Sections within sections, as in params.yaml and metrics.json."""
 
@@ -26,6 +31,20 @@ class State:
     """The ledger, likewise."""
     figures: Mapping[str, str] = field(default_factory=dict)
     """Hash of each figure, by path."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of a metric over other seeds."""
+
+    mean: float
+    deviation: float
+
+    def size(self, old: float, new: float) -> float | None:
+        """Deviations by which a metric changed; None: they do not tell; infinite: no seed does it."""
+        if math.isnan(self.deviation) or abs(old - self.mean) > FAR * self.deviation:
+            return None
+        return abs(new - old) / self.deviation if self.deviation > 0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class Changes:
         old: State,
         new: State,
         runs: set[str],
-        deviations: Mapping[str, float],
+        noise: Mapping[str, Spread],
         better: Mapping[str, Better],
     ) -> Changes:
         """Compare two states.
@@ -114,7 +133,7 @@ class Changes:
             old: of the base
             new: of the workspace
             runs: those that its params have
-            deviations: of metrics over seeds, by dotted name
+            noise: what metrics are over seeds, by dotted name
             better: which values of a metric are the better ones, by the last part of its name
         """
         before, after = flat(old.metrics or {}), flat(new.metrics or {})
@@ -123,7 +142,7 @@ class Changes:
             verdicts=None
             if old.claims is None or new.claims is None
             else verdict_changes(old.claims, new.claims, runs),
-            metrics=None if old.metrics is None else metric_changes(before, after, deviations, better),
+            metrics=None if old.metrics is None else metric_changes(before, after, noise, better),
             names=Names.of(before, after),
             figures=Names.of(old.figures, new.figures),
         )
@@ -161,24 +180,22 @@ def verdict_changes(old: Tree, new: Tree, runs: set[str]) -> list[Verdict]:
 def metric_changes(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
-    deviations: Mapping[str, float],
+    noise: Mapping[str, Spread],
     better: Mapping[str, Better],
 ) -> list[Metric]:
     """Metrics that are on both sides and differ, by dotted name: the largest in deviations first."""
     found = []
     for name in Names.of(old, new).changed:
         direction = better.get(name.rpartition(".")[2])
-        size = _size(old[name], new[name], deviations.get(name))
+        size = _size(old[name], new[name], noise.get(name))
         found.append(Metric(name, old[name], new[name], size, _worse(old[name], new[name], direction)))
     return sorted(found, key=lambda one: (one.size is None, -(one.size or 0.0)))
 
 
-def _size(old: Any, new: Any, deviation: float | None) -> float | None:
+def _size(old: Any, new: Any, spread: Spread | None) -> float | None:
     if NOT_FINITE in (old, new):
         return math.inf
-    if deviation is None or math.isnan(deviation) or not (_is_number(old) and _is_number(new)):
-        return None
-    return abs(new - old) / deviation if deviation > 0 else math.inf
+    return spread.size(old, new) if spread and _is_number(old) and _is_number(new) else None
 
 
 def _worse(old: Any, new: Any, direction: Better | None) -> bool | None:

@@ -125,7 +125,9 @@ def _metrics(base: str, metrics: Sequence[Metric] | None, names: Names) -> list[
     columns = ["metric", "old", "new", "change", "deviations", "better or worse"]
     blocks: list[Block] = [pd.DataFrame(rows, columns=columns)] if rows else ["No metric changed."]
     if rows and not any(row[4] for row in rows):
-        blocks.append("How much another seed changes these is not known: `make noise` measures it.")
+        blocks.append(
+            "How much another seed changes these is not known: `make noise` measures the quick profile."
+        )
     blocks.append(f"{names.equal} {'is' if names.equal == 1 else 'are'} equal.")
     return [*blocks, *_apart(names)]
 
