@@ -58,6 +58,12 @@ def test_one_gaussian_is_compared_with_each_depth(params):
     assert pairs == [("same", "same_planar"), ("same", "deeper")]
 
 
+def test_a_planar_run_has_one_twin_that_with_the_most_seeds_in_common(params):
+    more = {"more": params.vae["same"].model_copy(update={"seeds": [4, 5, 6]})}
+    assert twins(params.model_copy(update={"vae": more | params.vae})) == [("same", "same_planar")]
+    assert twins(params.model_copy(update={"vae": params.vae | more})) == [("same", "same_planar")]
+
+
 def test_intensities_have_no_log_p_to_compare(params):
     a = params.vae["grey"]
     b = a.model_copy(update={"planar_layers": 8})

@@ -18,6 +18,7 @@ from regen.chapters.trends import (
     remarks,
     tells_more,
     trends_table,
+    with_intervals,
     without_interval,
 )
 
@@ -95,7 +96,16 @@ def test_the_metric_that_tells_more_has_surely_the_larger_correlation(rows, word
 def test_of_one_seed_there_is_no_margin_to_be_beyond():
     rows = runs(("JSD", -1.0, NAN), ("JSD", -1.0, NAN), ("W1", 1.0, 0.0), ("W1", 1.0, 0.0))
     assert tells_more(rows) == "W1"
-    assert tells_more(rows.assign(seeds=[1, 4, 4, 4])) == "undecided"
+    assert tells_more(rows.assign(seeds=1)) == "undecided"
+
+
+def test_a_run_of_one_seed_is_taken_to_vary_as_the_one_that_varies_most():
+    rows = runs(("JSD", 0.5, NAN), ("JSD", 0.5, 0.0), ("W1", 1.0, 0.4), ("W1", 1.0, 0.0))
+    alone = rows.assign(seeds=[1, 4, 4, 4])
+    assert with_intervals(alone)["metric_and_distance_deviation"].tolist() == [0.4, 0.0, 0.4, 0.0]
+    assert tells_more(alone) == "W1"  # by 0.5 ± hypot(0.8, 0.4) / 2
+    assert tells_more(alone.assign(metric_and_distance=[0.6, 0.6, 1.0, 1.0])) == "undecided"
+    assert tells_more(alone.drop(columns="metric_and_distance_deviation")) == "W1"  # of several, all alike
 
 
 def test_a_single_run_does_not_tell_of_its_loss():
@@ -196,5 +206,5 @@ def test_what_falls_and_rises_as_far_does_not_settle():
 
 def test_runs_of_one_seed_are_named():
     rows = pd.DataFrame({"run": ["a", "b", "c"], "seeds": [1, 2, 1]})
-    assert without_interval(rows) == "Of one seed, which has no interval: a, c."
+    assert without_interval(rows) == "Of one seed: a, c."
     assert without_interval(rows[1:2]) == ""

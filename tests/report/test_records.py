@@ -57,8 +57,16 @@ def test_what_they_add_is_verdicts_where_there_is_none_or_another(tmp_path):
         "other": [("b", THEIRS["other"])],
         "none": [("b", THEIRS["none"]), ("c", {"verdict": "differs"})],
     }
-    assert joined(records, OURS) == OURS | {"none": THEIRS["none"]}
+    assert joined(records[:1], OURS) == OURS | {"none": THEIRS["none"]}
     assert joined([], OURS) == OURS
+
+
+def test_of_several_recorded_verdicts_that_of_the_run_nearest_to_the_report_s_counts(tmp_path):
+    marks = ["agrees (smaller networks, fewer steps) (copy)", "differs (fewer steps) (copy)", "agrees (copy)"]
+    for name, verdict in zip("abc", marks, strict=True):
+        record(tmp_path / name, {"none": {"verdict": verdict}})
+    assert joined(read_records(tmp_path), OURS)["none"] == {"verdict": "agrees (copy)"}
+    assert joined(read_records(tmp_path)[:2], OURS)["none"] == {"verdict": "differs (fewer steps) (copy)"}
 
 
 @pytest.mark.parametrize("file", ["claims.json", "environment.json"])

@@ -20,16 +20,23 @@ COLUMNS = (
 
 
 def twins(params: Params) -> list[tuple[str, str]]:
-    """Pairs of runs that differ in planar maps after the Gaussian alone: without, with."""
+    """Pairs of runs that differ in planar maps after the Gaussian alone: without, with.
+
+    A run with such maps is in one pair, with the run that has the most seeds in common with it.
+    """
     changes = {"planar_layers": 0, "seeds": None}
-    return [
-        (plain, name)
-        for name, run in params.vae.items()
-        for plain, other in params.vae.items()
-        if run.sees_binary
-        and run.planar_layers > 0 == other.planar_layers
-        and run.model_copy(update=changes) == other.model_copy(update=changes)
-    ]
+    pairs = []
+    for name, run in params.vae.items():
+        like = run.model_copy(update=changes)
+        plain = [
+            other
+            for other, theirs in params.vae.items()
+            if theirs.planar_layers == 0 and theirs.model_copy(update=changes) == like
+        ]
+        if plain and run.sees_binary and run.planar_layers > 0:
+            seeds = set(params.seeds_of(name))
+            pairs.append((max(plain, key=lambda other: len(seeds & set(params.seeds_of(other)))), name))
+    return pairs
 
 
 def posterior_table(name: str, gaussian: pd.DataFrame, planar: pd.DataFrame) -> Table:

@@ -132,8 +132,9 @@ def speed(forced: Record, free: Record) -> Found:
     """Steps to the level with forcing 1 against 0.
 
     A seed that never reaches it counts with the steps of its whole training, fewer than it would have
-    needed. That understates by how much its run is behind, and nothing is known where both have such seeds;
-    nor where all are there at the first validation.
+    needed: what is compared, with its standard error, are means of times restricted to the training's, as
+    where patients outlive a study (Royston and Parmar, 2013). That understates by how much its run is behind,
+    and nothing is known where both have such seeds; nor where all are there at the first validation.
     """
     (ours, ours_late), (theirs, theirs_late) = map(_steps, (forced, free))
     told = (

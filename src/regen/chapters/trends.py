@@ -162,22 +162,29 @@ def accord(trends: pd.DataFrame, loss: str) -> tuple[float, float] | None:
     return sum((low + high) / 2 for low, high in known) / len(known), margin
 
 
+def with_intervals(trends: pd.DataFrame) -> pd.DataFrame:
+    """The same, with runs of one seed taken to vary as the one of several that varies most."""
+    key = "metric_and_distance_deviation"
+    found = trends.get(key, pd.Series(index=trends.index, dtype=float))
+    return trends.assign(**{key: found.where(trends["seeds"] > 1, found[trends["seeds"] > 1].max())})
+
+
 def without_interval(trends: pd.DataFrame) -> str:
     """What the ledger says of a comparison of runs some of which have one seed; nothing where none has."""
     alone = ", ".join(trends.loc[trends["seeds"] == 1, "run"])
-    return f"Of one seed, which has no interval: {alone}." if alone else ""
+    return f"Of one seed: {alone}." if alone else ""
 
 
 def tells_more(trends: pd.DataFrame) -> str:
     """Which metric falls and rises with the distance more closely, beyond both margins.
 
-    Undecided where a run has one seed, and so no margin: how closely they go together is luck, too.
+    Undecided where all runs have one seed, and so no margin: how closely they go together is luck, too.
     One that rises as the samples get better tells the wrong thing of them, however surely.
     """
-    w1, jsd = accord(trends, "W1"), accord(trends, "JSD")
+    w1, jsd = (accord(with_intervals(trends), loss) for loss in ("W1", "JSD"))
     if w1 is None or jsd is None:
         return NOT_SCORED
-    if (trends["seeds"] == 1).any():
+    if (trends["seeds"] == 1).all():
         return UNDECIDED
     lead, margin = w1[0] - jsd[0], math.hypot(w1[1], jsd[1])
     return "W1" if lead > margin else "JSD" if lead < -margin else UNDECIDED

@@ -43,7 +43,7 @@ class Claim:
     """One claim on `metric` of `run`: a figure, a word, or a curve of figures by epoch, in `expected`.
 
     With `runs` in place of `run`: that these runs come in this order, best first. `given` are the report's
-    settings, without which no verdict is given.
+    settings, without which no verdict is given; of `runs`, one may be a value for each, by name.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -79,11 +79,20 @@ class Claim:
             raise ValueError("same: allowed where 'expected' is words")
         if self.judged and not isinstance(self.expected, str):
             raise ValueError("judged: allowed where 'expected' is words")
+        for key, value in self.given.items():
+            if isinstance(value, dict) and value.keys() != set(self.names):
+                raise ValueError(
+                    f"given: {key}: should be a value, or one for each of {', '.join(self.names)}"
+                )
 
     @property
     def names(self) -> list[str]:
         """Runs that it is about."""
         return self.runs or [self.run]
+
+    def given_of(self, run: str) -> dict[str, Any]:
+        """The report's settings of one of its runs."""
+        return {key: value[run] if isinstance(value, dict) else value for key, value in self.given.items()}
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ class Claims:
 
     def data(self, run: str) -> str | None:
         """Name of the data on which a report made what it claims of a run, or None."""
-        about = (claim.given for claim in self.claims if run in claim.names)
+        about = (claim.given_of(run) for claim in self.claims if run in claim.names)
         return next((given["data"] for given in about if "data" in given), None)
 
     def check_runs(self, known: Collection[str], path: Path) -> None:

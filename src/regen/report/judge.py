@@ -120,9 +120,9 @@ def _judge(
 
 def _other(claim: Claim, facts: Mapping[str, Facts]) -> tuple[str, str] | None:
     """`other data` and a sentence, of the first setting that is not the report's; None where all are."""
-    for key, theirs in claim.given.items():
+    for key in claim.given:
         for name in claim.names:
-            ours = facts[name].settings.get(key)
+            ours, theirs = facts[name].settings.get(key), claim.given_of(name)[key]
             if ours != theirs:
                 words = key.replace("_", " ")
                 verb = "are" if words.endswith("s") or words == "data" else "is"

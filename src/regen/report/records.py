@@ -10,7 +10,7 @@ from typing import Any
 
 from regen import artifacts
 from regen.report.results import Results
-from regen.report.state import VERDICTS, verdict_of
+from regen.report.state import VERDICTS, marks_of, verdict_of
 
 Claim = Mapping[str, Any]
 
@@ -59,11 +59,14 @@ def beyond(records: Sequence[Record], claims: Mapping[str, Claim]) -> dict[str, 
 
 
 def joined(records: Sequence[Record], claims: Mapping[str, Claim]) -> dict[str, Claim]:
-    """Verdicts of this run, and where it has none those of `records`, of the first that has one."""
+    """Verdicts of this run, and where it has none those of `records`.
+
+    Of several the one with the fewest marks counts, whose run was nearest to the report's.
+    """
     found = dict(claims)
     for name, theirs in beyond(records, claims).items():
         if verdict_of(claims[name]) not in VERDICTS:
-            found[name] = theirs[0][1]
+            found[name] = min((claim for _, claim in theirs), key=marks_of)
     return found
 
 

@@ -22,6 +22,11 @@ def verdict_of(claim: Mapping[str, Any]) -> str:
     return str(claim["verdict"]).split(" (")[0]
 
 
+def marks_of(claim: Mapping[str, Any]) -> int:
+    """How many marks the verdict on a claim has: what of our run is not as the report's."""
+    return sum(map(str(claim["verdict"]).count, "(,"))
+
+
 def state(claims: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of each report, how many claims have which verdict; `other`: none, for whatever reason."""
     rows = []
