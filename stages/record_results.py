@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,11 +77,14 @@ def keep_all(folder: Path, params: Params) -> None:
     Raises:
         InputError: there are no results, or not those of the settings, code and data as they are.
     """
+    from regen.pipeline.graph import locked_graph  # takes a second to import
+
     if not artifacts.REPORT_METRICS.exists():
         raise InputError(f"{artifacts.REPORT_METRICS}: not there; run `make reproduce` first")
-    with outputs() as (found, stale):
-        check(found, stale)
-        copy(found, folder)
+    with locked_graph() as graph:
+        stages = graph.selected(["write_report"])
+        check(stages)
+        copy(outputs(stages), folder)
     shutil.copy("dvc.lock", folder)
     results = Results.of(folder)
     text = page(results.claims, params.copies, results.figures(), folder.name)
@@ -95,6 +97,8 @@ def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     Raises:
         InputError: one of them is not there, or not of the settings, code and data as they are.
     """
+    from regen.pipeline.graph import locked_graph
+
     without_runs = set(parts) & set(WITHOUT_RUNS)
     classifiers = {artifacts.classifier_run(data): data for data in DATASETS}
     data = [classifiers[part] for part in parts if part in classifiers]
@@ -104,36 +108,34 @@ def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
     present = {family for family in FAMILIES if getattr(chosen, family)}
     known = all_facts(chapters).keys() - (set(FAMILIES) - present)  # a claim on no run of a family
     judgeable = Claims(tuple(claim for claim in claims.claims if known >= set(claim.names)))
-    trained = set(map(artifacts.classifier_run, chosen.classifier))
-    with outputs() as (found, stale):
-        own = {path: stage for path, stage in found.items() if {*parts, *trained} & {*path.parts}}
-        check(own, stale)
+    trained = map(artifacts.classifier_run, chosen.classifier)
+    with locked_graph() as graph:
+        found = outputs(graph.selected(["write_report"]))
+        names = {*parts, *trained}
+        own = {path: stage for path, stage in found.items() if names & {*path.parts}}
+        check(graph.selected([stage.addressing for stage in own.values()]) if own else [])
         folders = [artifacts.figures_dir(family) for family in present]
-        shared = [
-            path for path in found if any(map(path.is_relative_to, folders)) and found[path] not in stale
-        ]
-        copy({*own, *shared}, folder)
+        shared = [path for path in found if any(map(path.is_relative_to, folders))]
+        fresh = [path for path in shared if not stale(graph.selected([found[path].addressing]))]
+        copy({*own, *fresh}, folder)
     write(folder, chosen, judgeable, chapters, folder.name)
 
 
-@contextmanager
-def outputs() -> Iterator[tuple[dict[Path, Stage], Collection[Stage]]]:
-    """What the pipeline keeps in git, by path, each with its stage; and which stages would run again.
-
-    Another profile's runs, and what is not made by DVC's stages, are not among them.
-    """
-    from regen.pipeline.graph import locked_graph  # takes a second to import
-
-    with locked_graph() as graph:
-        stages = graph.selected(["write_report"])
-        found = {Path(out.def_path): stage for stage in stages for out in stage.outs if not out.use_cache}
-        yield found, graph.stale(stages)
+def outputs(stages: Collection[Stage]) -> dict[Path, Stage]:
+    """What `stages` keep in git, each with its stage; what another profile's runs left is not among it."""
+    return {Path(out.def_path): stage for stage in stages for out in stage.outs if not out.use_cache}
 
 
-def check(found: Mapping[Path, Stage], stale: Collection[Stage]) -> None:
-    """Raise InputError where a stage of what is kept would run again."""
-    own = set(found.values())
-    if again := [stage.addressing for stage in stale if stage in own]:
+def stale(stages: Collection[Stage]) -> list[str]:
+    """Names of the stages that would run again, but for the check of params.yaml, which all wait for."""
+    from regen.pipeline.graph import is_stale
+
+    return [each.addressing for each in stages if each.addressing != "check_params" and is_stale(each)]
+
+
+def check(stages: Collection[Stage]) -> None:
+    """Raise InputError where one of the stages would run again."""
+    if again := stale(stages):
         more = f" and {len(again) - 1} more" if len(again) > 1 else ""
         raise InputError(
             f"reports/: not of params.yaml, code and data as they are: {again[0]}{more} would run again "

@@ -65,7 +65,7 @@ def test_a_record_is_of_the_settings_as_they_are_and_of_nothing_else(disturbed):
         with disturbed.changed("vae.small.learning_rate", 0.5):
             told = disturbed.python("stages/record_results.py", "night", code=2).stderr
         assert told.startswith(
-            "reports/: not of params.yaml, code and data as they are: train_vae@small and 4 more "
+            "reports/: not of params.yaml, code and data as they are: train_vae@small would run again "
         )
     finally:
         shutil.rmtree(left.parent)
@@ -104,14 +104,6 @@ def test_write_diff_since_a_revision_without_results(reproduced):
     text = reproduced.python("stages/write_diff.py", "HEAD~1").stdout
     assert "`HEAD~1` has no `reports/metrics.json`" in text
     assert "`HEAD~1` has no `reports/claims.json`" in text
-
-
-@pytest.mark.parametrize("base", ["mian", "", "--all", "HEAD:params.yaml"])
-def test_write_diff_of_no_revision(reproduced, base):
-    done = reproduced.python("stages/write_diff.py", "--", base, code=2)
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"BASE: {base!r}: no revision of this repository")
 
 
 def test_a_killed_run_goes_on_where_it_was(disturbed):
@@ -154,20 +146,11 @@ def kill_after_a_checkpoint(clone, args, checkpoints):
     return next(checkpoints.glob(state))
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "message"),
-    [
-        ("seed: ", "sead: ", "sead: unknown key; did you mean 'seed'?"),
-        (" data: digits\n", " data: mnist\n", "vae.l100.data: 'mnist': not among data.sets ['digits']"),
-    ],
-)
-def test_a_mistake_ends_at_the_check_before_anything_runs(disturbed, right, wrong, message):
+def test_a_mistake_ends_at_the_check_before_anything_runs(disturbed):
     before = disturbed.content("data", "models", "reports")
-    file = disturbed.root / "params.yaml"
-    text = file.read_text()
-    assert right in text
-    file.write_text(text.replace(right, wrong, 1))
-    done = disturbed.dvc("repro", code=255)
+    with disturbed.changed("vae.l100.data", "mnist"):
+        done = disturbed.dvc("repro", code=255)
+    message = "vae.l100.data: 'mnist': not among data.sets ['digits']"
     after = disturbed.content("data", "models", "reports")
     said = [line for line in done.stderr.splitlines() if "RWLock-file" not in line]  # of the killed run above
     assert said[0].startswith(f"params.yaml: {message}")

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from dvc.stage import Stage
 from tqdm import tqdm
 
 from regen.errors import InputError, RunError
 from regen.pipeline.children import Children
 from regen.pipeline.engine import Engine, Settings
-from regen.pipeline.graph import Graph, locked_graph
+from regen.pipeline.graph import Graph, is_stale, locked_graph
 from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
 from regen.pipeline.task import Place
 from regen.pipeline.view import read_seconds, show, write_seconds
@@ -82,9 +83,12 @@ def run(
 def status(targets: Targets = None) -> None:
     """List the stages that `regen run` would run; those that only wait for one of them are marked."""
     with locked_graph() as graph:
-        stale = graph.stale(graph.selected(targets or []))
-    for stage, waits in stale.items():
-        print(f"{stage.addressing}{' (after the above)' if waits else ''}")
+        stale: set[Stage] = set()
+        for stage in graph.selected(targets or []):
+            waits = graph.stages_needed(stage) & stale
+            if waits or is_stale(stage):
+                stale.add(stage)
+                print(f"{stage.addressing}{' (after the above)' if waits else ''}")
     if not stale:
         print("up to date")
 

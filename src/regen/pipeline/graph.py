@@ -67,15 +67,6 @@ class Graph:
         """Stages whose outputs `stage` depends on."""
         return set(self.needs.successors(stage))
 
-    def stale(self, stages: Iterable[Stage]) -> dict[Stage, bool]:
-        """Those of `stages`, listed after what they need, that would run; and whether only after another."""
-        found: dict[Stage, bool] = {}
-        for stage in stages:
-            waits = not found.keys().isdisjoint(self.stages_needed(stage))
-            if waits or is_stale(stage):
-                found[stage] = waits
-        return found
-
     def chain(self, stage: Stage) -> int:
         """Stages of the longest chain of those that wait for `stage`."""
         waiting = self.needs.subgraph(nx.ancestors(self.needs, stage) | {stage})
