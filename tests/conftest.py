@@ -31,6 +31,15 @@ def _one_thread() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_sync() -> Iterator[None]:
+    """Tests' files need not outlive a power cut; what waits for the disk are the processes of tests, and some
+    tests of just that.
+    """
+    with mock.patch.object(os, "fsync", return_value=None):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _float64() -> Iterator[None]:
     """What is computed in two ways is compared in float64: its last bits are far below what matters.

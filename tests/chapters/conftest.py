@@ -1,5 +1,8 @@
 """A folder with the settings and the records that are made up."""
 
+import contextlib
+import shutil
+
 import pytest
 
 from chapters import test_attention, test_corruptions, test_depth, test_dirac, test_theory
@@ -29,8 +32,22 @@ def params():
 
 
 @pytest.fixture
-def recorded(params):
+def recorded(params, records):
     """Settings whose records lie in the working folder, beside those of 'stale', which is no run."""
+    shutil.copytree(records, ".", dirs_exist_ok=True)
+    return params
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory):
+    """Return a folder with the records, made once."""
+    folder = tmp_path_factory.mktemp("records")
+    with contextlib.chdir(folder):
+        write_all()
+    return folder
+
+
+def write_all():
     write(vae_files("grey", 1, 1, binary=False))
     for run, shift in {"l100": 0, "same": 2, "same_planar": 3, "stale": 9}.items():
         write(vae_files(run, shift, 3))
@@ -55,7 +72,6 @@ def recorded(params):
             **test_dirac.FILES,
         }
     )
-    return params
 
 
 @pytest.fixture

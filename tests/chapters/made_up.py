@@ -1,6 +1,8 @@
 """Settings, and the records that the other stages leave, as small as they can be, made up."""
 
 import math
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -61,9 +63,14 @@ TRANSLATORS = {
 BITS = [3.5, 3.75, 2.5]
 
 
+@cache
+def quick():
+    return read_yaml(QUICK)
+
+
 def made_up_params():
     """Settings of few runs; what no chapter shows is that of the quick profile."""
-    content = read_yaml(QUICK)
+    content = deepcopy(quick())
     content |= {"seed": 5, "gan": GANS}
     content["data"] |= {"sets": ["digits", "digits_color", "mnist", "binarized_mnist"]}
     content["vae"] = {

@@ -1,16 +1,19 @@
 """The stage as a command, on the records of other stages that are made up."""
 
+import contextlib
 import json
 import re
 import runpy
 import shutil
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
 import yaml
 
+from chapters.made_up import made_up_params
 from regen import artifacts
 from regen.chapters import read_chapters
 from regen.errors import InputError
@@ -47,9 +50,8 @@ TABLES = (
 )
 
 
-@pytest.fixture
-def trained(params):
-    """Trainings whose time is recorded."""
+def trainings(params):
+    """Return the trainings whose time is recorded."""
     images = [
         *params.vae,
         *params.realnvp,
@@ -59,26 +61,46 @@ def trained(params):
     return [*images, *params.attention]
 
 
-@pytest.fixture
-def write_report(recorded, trained, monkeypatch, capsys):
-    """Return a function that runs the stage and returns its exit code and stderr."""
+def complete(params):
+    """Put into the working folder what else the stage reads."""
     shutil.copy(REPO / "claims.yaml", "claims.yaml")
     shutil.copytree(REPO / "profiles", "profiles")
-    Path("params.yaml").write_text(yaml.safe_dump(recorded.model_dump(), sort_keys=False))
-    for run in trained:
+    Path("params.yaml").write_text(yaml.safe_dump(params.model_dump(), sort_keys=False))
+    for run in trainings(params):
         artifacts.write_metrics(artifacts.timing_file(run), {"seconds": 7.5, "steps_per_second": 8.0})
 
-    def run():
-        monkeypatch.setattr(sys, "argv", ["write_report.py"])
-        with pytest.raises(SystemExit) as caught:
-            runpy.run_path(str(REPO / "stages" / "write_report.py"), run_name="__main__")
-        return caught.value.code or 0, capsys.readouterr().err
 
-    return run
+def run_stage():
+    """Run the stage and return its exit code."""
+    with mock.patch.object(sys, "argv", ["write_report.py"]), pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(REPO / "stages" / "write_report.py"), run_name="__main__")
+    return caught.value.code or 0
 
 
-def test_what_it_writes(write_report):
-    assert write_report() == (0, "")
+@pytest.fixture
+def write_report(recorded, capsys):
+    """Return a function that runs the stage and returns its exit code and stderr."""
+    complete(recorded)
+    return lambda: (run_stage(), capsys.readouterr().err)
+
+
+@pytest.fixture(scope="module")
+def report(records, tmp_path_factory):
+    """Return a folder in which the stage has run, which no test changes."""
+    folder = shutil.copytree(records, tmp_path_factory.mktemp("report") / "written")
+    with contextlib.chdir(folder):
+        complete(made_up_params())
+        assert run_stage() == 0
+    return folder
+
+
+@pytest.fixture
+def _written(report, monkeypatch):
+    monkeypatch.chdir(report)
+
+
+@pytest.mark.usefixtures("_written")
+def test_what_it_writes():
     written = {str(path) for path in Path("reports").rglob("*") if path.is_file()}
     assert {path for path in written if not path.startswith(("reports/runs/", "reports/figures/"))} == {
         "reports/README.md",
@@ -100,9 +122,9 @@ def test_what_runs_on_copies_tell_together_is_marked_too(write_report):
     assert not verdicts["elbo-lower-bound"].endswith(" (copy)")
 
 
-def test_records_of_runs_that_params_no_longer_have_are_ignored(write_report):
+@pytest.mark.usefixtures("_written")
+def test_records_of_runs_that_params_no_longer_have_are_ignored():
     assert Path("reports/runs/stale/training.json").exists()
-    assert write_report() == (0, "")
     assert "stale" not in Path("reports/README.md").read_text()
     assert "stale" not in Path("reports/tables/vae.csv").read_text()
     assert "stale" not in json.loads(Path("reports/metrics.json").read_text())
@@ -150,9 +172,9 @@ def test_claims_and_columns_agree_on_which_values_are_better(recorded):
     assert {"inception_score": "higher", "distance": "lower", "loss": "lower"}.items() <= known.items()
 
 
-def test_timings_are_of_every_training(write_report, trained):
-    assert write_report() == (0, "")
-    assert pd.read_csv("reports/timings.csv")["run"].tolist() == trained
+@pytest.mark.usefixtures("_written")
+def test_timings_are_of_every_training(params):
+    assert pd.read_csv("reports/timings.csv")["run"].tolist() == trainings(params)
 
 
 def test_nothing_is_written_without_all_records(write_report):
@@ -164,9 +186,9 @@ def test_nothing_is_written_without_all_records(write_report):
     assert not Path("reports/tables").exists()
 
 
-def test_every_claim_is_in_the_ledger_as_in_its_table(write_report):
+@pytest.mark.usefixtures("_written")
+def test_every_claim_is_in_the_ledger_as_in_its_table():
     """Those on runs that these settings do not have, too, and those on the Dirac games."""
-    assert write_report() == (0, "")
     ledger = json.loads(Path("reports/claims.json").read_text(), parse_constant=pytest.fail)
     claims = as_claims(read_yaml(REPO / "claims.yaml"), REPO / "claims.yaml").claims
     assert list(ledger) == [claim.id for claim in claims]
@@ -205,8 +227,8 @@ def test_the_same_records_give_the_same_bytes(write_report):
     assert len(contents) == 1
 
 
-def test_metrics_are_finite_and_of_every_run(write_report, params):
-    assert write_report() == (0, "")
+@pytest.mark.usefixtures("_written")
+def test_metrics_are_finite_and_of_every_run(params):
     metrics = json.loads(Path("reports/metrics.json").read_text(), parse_constant=pytest.fail)
     planar = {f"{a}_{b}_{k}" for a in ("planar", "density") for b in ("arcs", "sine") for k in (2, 8)}
     assert set(metrics) == {

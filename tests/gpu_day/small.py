@@ -6,7 +6,7 @@ import yaml
 
 REPO = Path(__file__).parents[2]
 RUN = "cifar10_w1_3"
-STEPS = 36
+STEPS = 24
 
 WANTED = """\
 import pytest
@@ -53,7 +53,7 @@ def tiny_day(root, **changes):
             "tests": str(root / "wanted"),
             "runs": [RUN],
             "recorded_steps": 2,
-            "steps": 20,
+            "steps": 10,
             "seeds": 2,
         },
         "table": {

@@ -1,6 +1,7 @@
 """Files that a stage's script imports, and settings that it reads, told from its syntax tree."""
 
 import ast
+from functools import cache
 
 INTERFACE = {
     # What every stage shares, and no stage lists: it decides where and how results are written, checked and
@@ -17,9 +18,25 @@ METHODS = FAMILY | {"seeds_of": "seed"}
 """And the one that returns a run's seeds: those of the run, which the stage reads, or else the one `seed`."""
 
 
+@cache
+def statements(file):
+    """Return the statements of a file, which no test changes."""
+    return ast.parse(file.read_text()).body
+
+
 def is_empty(module):
     """Whether a module is a docstring, as most `__init__.py` are."""
-    return all(isinstance(node, ast.Expr) for node in ast.parse(module.read_text()).body)
+    return all(isinstance(node, ast.Expr) for node in statements(module))
+
+
+@cache
+def imported_by(file, root):
+    return imports(statements(file), root)
+
+
+@cache
+def read_by(file):
+    return reads(statements(file))
 
 
 def imports(nodes, root):
@@ -48,7 +65,7 @@ def stage_nodes(cmd, root):
     uses.
     """
     _, script, *arguments = cmd.split()
-    body = ast.parse((root / script).read_text()).body
+    body = statements(root / script)
     functions = [node for node in body if isinstance(node, ast.FunctionDef)]
     commands = {node.name: node for node in functions if node.decorator_list}
     if not commands:
@@ -68,7 +85,7 @@ def modules(cmd, root):
     found, fresh = set(), imports(stage_nodes(cmd, root), root)
     while fresh:
         found |= fresh
-        fresh = set().union(*(imports(ast.parse(file.read_text()).body, root) for file in fresh)) - found
+        fresh = set().union(*(imported_by(file, root) for file in fresh)) - found
     return {str(file.relative_to(root)) for file in found if not is_empty(file)}
 
 

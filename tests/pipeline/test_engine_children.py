@@ -18,9 +18,10 @@ import json, os, sys, time
 from pathlib import Path
 names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "REGEN_BAR")
 found = {name: os.environ.get(name) for name in names} | {"dvc": "dvc" in sys.modules}
-loaded = "torch" in sys.modules
-import torch
-found |= {"loaded": loaded, "threads": torch.get_num_threads()}
+if sys.argv[1] == "first":
+    loaded = "torch" in sys.modules
+    import torch
+    found |= {"loaded": loaded, "threads": torch.get_num_threads()}
 Path(sys.argv[1] + ".json").write_text(json.dumps(found))
 while Path(sys.argv[1]).exists():
     time.sleep(0.05)

@@ -79,8 +79,9 @@ def depends(stage, outs):
 STATUS = """
 import json, sys
 from dvc.repo import Repo
+from regen.pipeline.graph import params_read_once
 for _ in sys.stdin:
-    with Repo() as repo:
+    with Repo() as repo, params_read_once():
         print(json.dumps(list(repo.status())), flush=True)
 """
 

@@ -1,13 +1,12 @@
 """dvc.yaml against the code: the files that stages hand on, the modules and settings that they depend on."""
 
-import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
 
-from pipeline.reading import FAMILY, beyond_interface, covers, modules, reads, stage_nodes
+from pipeline.reading import FAMILY, beyond_interface, covers, modules, read_by, reads, stage_nodes
 from regen import artifacts
 from regen.params import read_params
 from regen.report.book import TITLES
@@ -193,11 +192,9 @@ def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
     known = leaves(params.model_dump())
     missing = {}
     for name, stage in stages.items():
-        nodes = stage_nodes(stage.cmd, clone.root)
-        for module in beyond_interface(stage, clone.root):
-            nodes += ast.parse((clone.root / module).read_text()).body
+        used = [read_by(clone.root / module) for module in beyond_interface(stage, clone.root)]
+        named = reads(stage_nodes(stage.cmd, clone.root)).union(*used)
         needless = WITHOUT_EFFECT | WITHOUT_EFFECT_ON.get(name.partition("@")[0], set())
-        named = reads(nodes)
         read = {leaf for leaf in known if covers(named, leaf) and not covers(needless, leaf)}
         listed = {param.replace(".", "/") for param in stage.params}
         run = stage.cmd.split()[-1]

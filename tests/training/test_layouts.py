@@ -22,7 +22,8 @@ from regen.training.device import autocast, place, plain, set_precision
 from regen.vae.networks import build_vae
 from regen.vae.observations import observations
 from regen.vae.training import VaeLearner
-from training.layouts import LEARNERS, channels_last, learn, permuted
+from training.convolutions import channels_last, permuted
+from training.layouts import LEARNERS, learn
 from vae.small import CONV, SMALL
 from waiting import PATIENCE
 
@@ -45,7 +46,7 @@ def test_gradients_of_convolutions_are_right(isa):
         "OMP_NUM_THREADS": "2",
         "OMP_WAIT_POLICY": "passive",  # two threads that spin on one free core take seconds a step
     }
-    command = [sys.executable, "-m", "training.layouts"]
+    command = [sys.executable, "-m", "training.convolutions"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr[-3000:]}"
 
