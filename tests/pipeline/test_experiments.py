@@ -65,7 +65,7 @@ def test_a_record_is_of_the_settings_as_they_are_and_of_nothing_else(disturbed):
         with disturbed.changed("vae.small.learning_rate", 0.5):
             told = disturbed.python("stages/record_results.py", "night", code=2).stderr
         assert told.startswith(
-            "reports/: not of params.yaml, code and data as they are: train_vae@small would run again "
+            "reports/: not of params.yaml, code and data as they are: train_vae@small and 1 more would "
         )
     finally:
         shutil.rmtree(left.parent)
