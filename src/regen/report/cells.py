@@ -33,12 +33,20 @@ def _deviation(data: pd.DataFrame, column: Column) -> str:
 def spread(mean: object, deviation: object, digits: int | None) -> str:
     """`1.234 ± 0.056`; the mean alone where there is no deviation, nothing where there is no mean.
 
-    `digits` are those after the point; None: as many as in any other `cell`.
+    `digits` are those after the point; None: as many as tell two of the deviation, at most four or three of
+    the mean, and of a mean alone as many as in any other `cell`.
     """
-    parts = [mean, deviation] if _is_number(mean) and _is_number(deviation) else [mean]
+    parts: list[Any] = [mean, deviation] if _is_number(mean) and _is_number(deviation) else [mean]
+    if digits is None and len(parts) == 2 and deviation and all(map(math.isfinite, parts)):
+        digits = max(0, min(_decimals(deviation, 2), max(4, _decimals(mean, 3))))
     return " ± ".join(
         f"{part:.{digits}f}" if digits is not None and _is_number(part) else cell(part) for part in parts
     )
+
+
+def _decimals(value: Any, significant: int) -> int:
+    """Digits after the point that show so many significant ones; 0 of 0."""
+    return significant - 1 - math.floor(math.log10(abs(value))) if value else 0
 
 
 def _is_number(value: object) -> bool:
