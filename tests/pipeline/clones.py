@@ -19,6 +19,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.starter import run_module
+
 REPO = Path(__file__).parents[2]
 NOT_CLONED = ("dvc.lock", "reports/", "results/", "tests/", "benchmarks/")
 STILL_CLONED = "results/README.md"  # the book reads that folder: here, without recorded runs
@@ -52,13 +54,19 @@ class Clone:
         assert code in (None, done.returncode), f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def module(self, name: str, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run `python -m NAME ARGS` in the clone, likewise."""
+        done = run_module(name, args, self.root, self.env)
+        assert code in (None, done.returncode), f"{done.args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
     def dvc(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `dvc ARGS`."""
-        return self.run(sys.executable, "-m", "dvc", *args, code=code)
+        return self.module("dvc", *args, code=code)
 
     def regen(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `regen ARGS`."""
-        return self.python("-m", "regen.pipeline.cli", *args, code=code)
+        return self.module("regen.pipeline.cli", *args, code=code)
 
     def ran(self, *args: str) -> set[str]:
         """Run `dvc ARGS` and return the stages that it ran."""

@@ -58,13 +58,7 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, tmp_p
     assert toy.git("status", "--porcelain").count("part") == 0
 
 
-ON_NODES = (
-    "check_params",
-    "fetch_corpus@dates",
-    "train_translator@tiny_seq",
-    "translate@tiny_seq",
-    "write_report",
-)
+ON_NODES = "fetch_corpus@dates", "train_translator@tiny_seq", "translate@tiny_seq"
 BY_DVC = "train_vae@grey"
 
 
