@@ -104,7 +104,7 @@ def test_of_several_seeds_the_deviation_is_shown(read, chapter):
     several = read()
     one, _, of_seeds, _ = several.tables[0].rows
     assert (one[7], of_seeds[7]) == ("50.00", "20.00 ± 1.50")
-    assert of_seeds[10] == "0.5 ± 0.125"
+    assert of_seeds[10] == "0.50 ± 0.12"
     assert several.tables[0].data["distance_deviation"].dropna().tolist() == [1.5]
 
 

@@ -28,7 +28,7 @@ def test_of_several_seeds_the_deviation_is_shown(read):
     )
     chapter = read()
     (table,) = chapter.tables
-    assert table.rows[0][3:7] == ["2.38 ± 0.0625", "2.50", "2.750 ± 0.125", "0.050"]
+    assert table.rows[0][3:7] == ["2.375 ± 0.062", "2.50", "2.750 ± 0.125", "0.050"]
 
 
 def test_what_claims_may_ask_for_and_metrics_follow(read):

@@ -34,7 +34,7 @@ def test_of_several_seeds_the_deviation_is_shown(recorded):
     )
     found = chapter(recorded, read_scores(recorded))
     _, one_seed, row = found.tables[0].rows
-    assert row[3:8] == ["5.00 ± 0.50", "20.00 ± 2.00", "0.0200 ± 0.2500", "0.5", "0.25 ± 0.0625"]
+    assert row[3:8] == ["5.00 ± 0.50", "20.00 ± 2.00", "0.0200 ± 0.2500", "0.5", "0.250 ± 0.062"]
     assert one_seed[3:6] == ["2.00", "50.00", "0.0500"]
 
 
