@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pipeline.clones import yaml
 from pipeline.toy import is_finished
 from waiting import PATIENCE
 
@@ -116,4 +117,17 @@ def test_stages_that_need_more_than_there_is_run_one_at_a_time(toy):
     toy.cure()
     engine.communicate(timeout=PATIENCE)
     assert engine.returncode == 0
+    assert is_finished(toy)
+
+
+def test_a_lock_of_another_machine_hides_no_result_of_this_one(toy):
+    """Other machines leave other bytes of times, and of what depends on the processor."""
+    toy.regen("run")
+    lock = toy.root / "dvc.lock"
+    noted = yaml.load(lock)
+    noted["stages"]["left"]["outs"][0]["md5"] = "0" * 32
+    yaml.dump(noted, lock)
+    told = toy.regen("run").stdout
+    assert "left: from the run-cache" in told
+    assert "stages: 1 from the run-cache, 4 up to date" in told
     assert is_finished(toy)

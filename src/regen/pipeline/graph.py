@@ -26,6 +26,7 @@ from dvc.stage import Stage
 from dvc.stage.cache import RunCacheNotFoundError
 from dvc.utils.serialize import LOADERS, load_yaml
 from dvc_data.hashfile.hash import hash_file
+from dvc_data.hashfile.hash_info import HashInfo
 
 from regen.errors import InputError, RunError
 from regen.params.mistakes import suggest
@@ -157,14 +158,25 @@ def is_stale(stage: Stage) -> bool:
 def restored(stage: Stage) -> bool:
     """Remove a stale stage's outputs; put those of an earlier run in place where the run-cache has them."""
     stage.remove_outs(ignore_remove=False, force=False)
+    if _put_in_place(stage):
+        return True
+    for out in stage.outs:  # where dvc.lock has those of another machine, DVC looks for no others
+        out.hash_info = HashInfo()
+    if _put_in_place(stage):
+        return True
+    stage.save_deps()  # as DVC: fails where an input is gone
+    return False
+
+
+def _put_in_place(stage: Stage) -> bool:
+    """Put outputs in place where the run-cache has them, intact."""
     try:
         stage.repo.stage_cache.restore(stage)
-        if _is_intact(stage):
-            return True
-        stage.remove_outs(ignore_remove=False, force=False)
     except RunCacheNotFoundError:
-        pass
-    stage.save_deps()  # as DVC: fails where an input is gone
+        return False
+    if _is_intact(stage):
+        return True
+    stage.remove_outs(ignore_remove=False, force=False)
     return False
 
 
