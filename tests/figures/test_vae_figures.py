@@ -65,12 +65,10 @@ def test_the_figures_that_there_are_of_a_run(tmp_path, changes, expected):
 
 
 def test_figures_are_the_same_every_time(tmp_path):
-    of_pdf = SETTINGS.model_copy(update={"formats": ["pdf"]})
+    settings = SETTINGS.model_copy(update={"formats": ["png", "pdf"]})
     for name in ("one", "two"):
-        draw(artifacts_of(), "tiny", tmp_path / name, SETTINGS)
-        draw(artifacts_of(latent=1, labels=False), "few", tmp_path / name, of_pdf)  # takes longer
-    assert {file.name for file in (tmp_path / "one").glob("*.pdf")} == {f"{name}.pdf" for name in ALWAYS}
-    assert len(list((tmp_path / "one").glob("*.png"))) == len(ALWAYS | PLANE | WALKS)
+        draw(artifacts_of(), "tiny", tmp_path / name, settings)
+    assert len(list((tmp_path / "one").glob("*.pdf"))) == len(ALWAYS | PLANE | WALKS)
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 

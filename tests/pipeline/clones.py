@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.starter import run_module
+from pipeline.starter import Starter
 
 REPO = Path(__file__).parents[2]
 NOT_CLONED = ("dvc.lock", "reports/", "results/", "tests/", "benchmarks/")
@@ -27,6 +27,18 @@ STILL_CLONED = "results/README.md"  # the book reads that folder: here, without 
 
 yaml = YAML()  # round trip: comments stay
 yaml.width = 1000
+
+
+@cache
+def with_dvc() -> Starter:
+    """Return what starts commands of DVC, and those that need it, without loading it each time."""
+    return Starter(["dvc.cli.parser"])
+
+
+def ended(done: subprocess.CompletedProcess[str], code: int | None) -> subprocess.CompletedProcess[str]:
+    """Return a process whose exit code must be `code`, unless that is None."""
+    assert code in (None, done.returncode), f"{done.args}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
 
 
 @dataclass(frozen=True)
@@ -48,25 +60,17 @@ class Clone:
 
     def run(self, *command: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; its exit code must be `code`, unless that is None."""
-        done = subprocess.run(
-            [str(word) for word in command], cwd=self.root, env=self.env, capture_output=True, text=True
-        )
-        assert code in (None, done.returncode), f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done
-
-    def module(self, name: str, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run `python -m NAME ARGS` in the clone, likewise."""
-        done = run_module(name, args, self.root, self.env)
-        assert code in (None, done.returncode), f"{done.args}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done
+        words = [str(word) for word in command]
+        done = subprocess.run(words, cwd=self.root, env=self.env, capture_output=True, text=True)
+        return ended(done, code)
 
     def dvc(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `dvc ARGS`."""
-        return self.module("dvc", *args, code=code)
+        return ended(with_dvc().run(["-m", "dvc", *args], self.root, self.env), code)
 
     def regen(self, *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `regen ARGS`."""
-        return self.module("regen.pipeline.cli", *args, code=code)
+        return ended(with_dvc().run(["-m", "regen.pipeline.cli", *args], self.root, self.env), code)
 
     def ran(self, *args: str) -> set[str]:
         """Run `dvc ARGS` and return the stages that it ran."""
@@ -94,9 +98,10 @@ class Clone:
         found: dict[str, Any] = json.loads(self.python("-c", code).stdout)
         return {name: Stage(**parts) for name, parts in found.items()}
 
-    def content(self, *folders: str) -> dict[str, bytes]:
-        """Return every file below `folders` with its bytes."""
-        files = (path for folder in folders for path in (self.root / folder).rglob("*") if path.is_file())
+    def content(self, *names: str) -> dict[str, bytes]:
+        """Return the files among `names`, and every file below the folders, with its bytes."""
+        named = [self.root / name for name in names]
+        files = (each for path in named for each in (path, *path.rglob("*")) if each.is_file())
         return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
 
     @contextmanager

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pipeline.clones import Clone, Stage, copy_of, make_clone
+from pipeline.clones import Clone, Stage, copy_of, make_clone, with_dvc
+from pipeline.nodes import TOKEN, Nodes, with_variable
 from pipeline.toy import Toy, after, in_folder, make_toy
+from regen.pipeline.task import Place
+from waiting import wait_for
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +71,36 @@ def toy(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Toy]:
     yield toy
     for process in in_folder(toy.root):
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Return a cluster of four nodes, for one module alone: it ends when no process of Ray is left."""
+    with_dvc()  # started without the token, as no process of Ray's: it stays until all tests end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", TOKEN)
+        pytest.importorskip("regen.pipeline.cluster", reason="Ray is not installed", exc_type=ImportError)
+        nodes = Nodes(tmp_path_factory.mktemp("nodes"))
+        yield nodes
+        nodes.end()
+        wait_for(lambda: not with_variable("RAY_AUTH_TOKEN", TOKEN))
+
+
+@pytest.fixture(scope="module")
+def connection(nodes: Nodes) -> Iterator[None]:
+    """Connect to the nodes, which takes seconds."""
+    from regen.pipeline.connection import connected
+
+    with connected(nodes.address):
+        yield
+
+
+@pytest.fixture
+def place(connection: None, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Place:  # noqa: ARG001
+    """Return the nodes as a place, in the toy's folder."""
+    from regen.pipeline.cluster import Cluster, tracked_files
+
+    monkeypatch.chdir(toy.root)
+    monkeypatch.setenv("REGEN_CACHE", toy.env["REGEN_CACHE"])
+    monkeypatch.delenv("REGEN_THREADS", raising=False)
+    return Cluster(tracked_files(()))

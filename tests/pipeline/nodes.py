@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,7 @@ from pipeline.toy import Toy, make_toy
 from regen.pipeline.task import Needs, Task
 from waiting import wait_for
 
-TOKEN = "a token of the tests, at least as long as Ray's own"
+TOKEN = f"a token of the tests in process {os.getpid()}, at least as long as Ray's own"
 GIB = 1 << 30
 NO_MORE_THAN_ASKED = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
 """Ray starts as many processes as there are cores, seconds each, for every driver that comes."""
@@ -97,9 +97,13 @@ class Nodes:
         finally:
             self.hold.unlink()
 
+    def running(self, script):
+        """Return the processes that run a script of a scratch copy on these nodes."""
+        return with_variable("HOLD", str(self.hold), script)
+
     def kill_node_of(self, script):
         """Kill by SIGKILL the node that runs a script; return the script's process."""
-        (process,) = running(script)
+        (process,) = self.running(script)
         above = {each.pid for each in process.parents()}
         (node,) = [each for each in self.cluster.worker_nodes if self.raylet(each) in above]
         self.cluster.remove_node(node, allow_graceful=False)
@@ -114,32 +118,14 @@ class Nodes:
         shutil.rmtree(self.session, ignore_errors=True)
 
 
-def running(script):
-    """Return the processes that run a script of a scratch copy."""
+def with_variable(name, value, script=None):
+    """Return the processes that were started with that variable in their environment, to run that script."""
     found = []
     for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except psutil.Error:
-            continue
-        found += [process] if words[1:2] == [script] else []
+        with suppress(psutil.Error):  # some may have ended
+            ours = process.environ().get(name) == value and script in (None, *process.cmdline()[1:2])
+            found += [process] if ours and process.status() != "zombie" and process.pid != os.getpid() else []
     return found
-
-
-def of_ray():
-    """Return the processes that belong to the tests' Ray."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get("RAY_AUTH_TOKEN") == TOKEN and process.pid != os.getpid()
-        except psutil.Error:
-            continue
-        found += [process] if ours and process.status() != "zombie" else []
-    return found
-
-
-def is_ray(process):
-    return process.name() in ("raylet", "gcs_server") or process.name().startswith("ray::")
 
 
 class Training(Toy):

@@ -10,27 +10,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pipeline.clones import copy_of, yaml
-from pipeline.nodes import GIB, TOKEN, Nodes, a_task, finished, is_ray, make_training, of_ray, running
+from pipeline.nodes import GIB, a_task, finished, make_training, with_variable
 from pipeline.same import AVX2, UNLIKE, differences, timeless, timeless_lock
 from regen.pipeline import node
 from waiting import FOREVER, PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_TOKEN", TOKEN)
-        pytest.importorskip("regen.pipeline.cluster", reason="Ray is not installed", exc_type=ImportError)
-        nodes = Nodes(tmp_path_factory.mktemp("nodes"))
-        yield nodes
-        nodes.end()
-        wait_for(lambda: not of_ray())
 
 
 @pytest.fixture
@@ -118,7 +106,7 @@ def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints
             _, errors = driver.communicate(timeout=PATIENCE)
             told = "" if number == signal.SIGKILL else f"stopped by {number.name}"
             assert (driver.returncode, errors.strip()) == (code, told)
-            wait_for(lambda: not running("stages/train.py"))
+            wait_for(lambda: not nodes.running("stages/train.py"))
     (toy.root / "source.txt").write_text("20\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
     assert "begins after step 3\n" in toy.log("train")
@@ -128,15 +116,17 @@ def test_a_stage_that_fails_says_why_and_an_output_that_was_not_made_is_named(no
     with (
         toy.edited("stages/train.py", "checkpoint.remove()", "raise SystemExit('it went wrong')"),
         toy.edited(
-            "dvc.yaml", "outs: [first.txt]", "outs: [first.txt]\n  idle:\n    cmd: 'true'\n    outs: [none]"
+            "dvc.yaml",
+            "outs: [first.txt]",
+            "outs: [first.txt]\n  half:\n    cmd: touch one\n    outs: [one, two]",
         ),
     ):
         told = toy.on(nodes, code=1)
     assert "stages: 1 ran, 2 failed, 2 not run for want of those" in told
     assert "FAILED train: exit code 1: it went wrong (log: .dvc/tmp/regen/train.log)" in told
-    assert "FAILED idle: exit code 1: none: not made" in told
+    assert "FAILED half: exit code 1: two: not made" in told
     assert toy.log("train").startswith("begins after step 0")
-    assert not (toy.root / "model").exists()
+    assert not [name for name in ("model", "one") if (toy.root / name).exists()]
 
 
 def test_what_no_node_can_hold_is_named_at_once(nodes, toy):
@@ -179,33 +169,12 @@ def test_without_the_token_nobody_comes_in(nodes, toy, tmp_path, token):
 def test_a_cluster_of_this_machine_alone_ends_with_the_run_and_leaves_no_token(toy, tmp_path):
     toy.env["HOME"] = str(tmp_path)
     del toy.env["RAY_AUTH_TOKEN"]
-    before = {process.pid for process in psutil.process_iter() if is_ray(process)}
     assert "stages: 1 ran" in toy.regen("run", "--address", "local", "first").stdout
-    wait_for(lambda: {one.pid for one in psutil.process_iter() if is_ray(one)} <= before)
+    wait_for(lambda: not with_variable("HOME", str(tmp_path)))
     assert not (tmp_path / ".ray").exists()
 
 
 # ---- the place, without the engine -----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def connection(nodes):
-    """A connection to the nodes, which takes seconds."""
-    from regen.pipeline.connection import connected
-
-    with connected(nodes.address):
-        yield
-
-
-@pytest.fixture
-def place(connection, toy, monkeypatch):  # noqa: ARG001
-    """The nodes as a place, in the toy's folder."""
-    from regen.pipeline.cluster import Cluster, tracked_files
-
-    monkeypatch.chdir(toy.root)
-    monkeypatch.setenv("REGEN_CACHE", toy.env["REGEN_CACHE"])
-    monkeypatch.delenv("REGEN_THREADS", raising=False)
-    return Cluster(tracked_files(()))
 
 
 @pytest.mark.parametrize(
@@ -239,11 +208,10 @@ def test_a_node_that_lies_fails_its_task_in_a_line(place, toy, lie, line):
     assert {path.name for path in made if path.is_file()} == {"task.log"}
 
 
-def test_a_task_whose_workers_die_is_given_up_after_some_starts(place, monkeypatch):
-    monkeypatch.setattr("regen.pipeline.cluster.ATTEMPTS", 2)
+def test_a_task_whose_workers_die_is_given_up_after_some_starts(place):
     (run,) = finished(place, a_task("echo begun; kill -9 $PPID"))
     assert run.exit_code == 1
-    assert run.last_line().startswith("task: lost 2 times, the last time by WorkerCrashedError")
+    assert run.last_line().startswith("task: lost 4 times, the last time by WorkerCrashedError")
 
 
 def test_each_task_has_its_own_gpu_and_its_threads(place, tmp_path):
@@ -261,6 +229,7 @@ def test_there_is_room_for_what_the_nodes_have(place):
     assert not place.has_room(a_task("true"), runs)
     assert place.has_room(a_task("true"), runs[:2])
     assert place.has_room(a_task("true", cpus=99), runs)  # so that it fails at once
+    wait_for(lambda: place.wait(runs, 0.5) or all(run.began is not None for run in runs))
     place.stop(runs)
     assert [run.exit_code for run in runs] == [143, 143, 143]
 
@@ -279,6 +248,19 @@ def test_a_task_that_hears_nothing_is_forced_to_end(place, monkeypatch):
     wait_for(lambda: place.wait([run], 0.5) or run.began is not None)
     place.stop([run])
     assert run.exit_code == 137
+
+
+def test_an_error_of_a_task_that_is_asked_to_end_is_its_end(place):
+    from regen.pipeline.connection import ray
+
+    def failing(_):
+        yield 1 / 0
+
+    place.execute = ray.remote(failing)
+    run = place.start(a_task("true"))
+    ray.wait([run.stream.completed()], timeout=PATIENCE)
+    place.stop([run])
+    assert run.exit_code == 143
 
 
 def test_what_waits_for_the_only_node_fails_when_that_dies(place, monkeypatch):

@@ -62,15 +62,6 @@ print("done")
 )
 
 
-STATUS = """
-import sys
-from dvc.cli import main
-main(["status"])
-from regen.pipeline import cli
-sys.argv[1:] = ["status"]
-cli.main()
-"""
-"""What `dvc status` and `regen status` say, from one process: each starts slowly."""
 BEGIN = "from regen.pipeline import children, cli; children.PRELOAD.clear(); cli.main()"
 JOURNAL = ".dvc/tmp/regen/finished.jsonl"
 
@@ -187,5 +178,6 @@ def is_finished(toy):
     """Whether all is right, as plain DVC sees it."""
     assert toy.text("last-left.txt") == "source first.txtleft.txt"
     assert toy.text("last-right.txt") == "source first.txtright.txt"
-    assert toy.python("-c", STATUS).stdout == "Data and pipelines are up to date.\nup to date\n"
+    assert toy.dvc("status").stdout == "Data and pipelines are up to date.\n"
+    assert toy.regen("status").stdout == "up to date\n"
     return True
