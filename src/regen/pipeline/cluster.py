@@ -191,7 +191,8 @@ class Cluster:
         except StopIteration:
             self._lost(running, "its node has sent no end")
         except ray.exceptions.RayTaskError as error:
-            cancelled = isinstance(error.cause, ray.exceptions.TaskCancelledError)
+            # one that is cancelled before its first line may end by an error of Ray's own
+            cancelled = running.asked_to_end or isinstance(error.cause, ray.exceptions.TaskCancelledError)
             self._lost(running, "cancelled") if cancelled else running.fail(1, line_of(error.cause))
         except ray.exceptions.RayError as error:
             self._lost(running, line_of(error))
