@@ -113,7 +113,7 @@ def keep_some(folder: Path, params: Params, parts: Collection[str]) -> None:
         found = outputs(graph.selected(["write_report"]))
         names = {*parts, *trained}
         own = {path: stage for path, stage in found.items() if names & {*path.parts}}
-        check(graph.selected([stage.addressing for stage in own.values()]) if own else [])
+        check(graph.selected([stage.addressing for stage in own.values()]))
         folders = [artifacts.figures_dir(family) for family in present]
         shared = [path for path in found if any(map(path.is_relative_to, folders))]
         fresh = [path for path in shared if not stale(graph.selected([found[path].addressing]))]
