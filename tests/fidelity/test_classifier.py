@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images
+from fidelity.small import CPU, TRAINING, labelled, random_classifier, random_images, see
 from regen.artifacts.datasets import Images
 from regen.data.digits import embedded_digits
 from regen.errors import InputError
@@ -167,6 +167,21 @@ def test_augmented_images_are_shifted_or_mirrored_parts():
     assert len(places.unique(dim=0)) == (2 * CROP + 1) ** 2
 
 
+def test_a_mirroring_classifier_sees_no_sides_except_in_training():
+    pixels = random_images(8, (3, 12, 12))
+    torch.manual_seed(0)
+    network = ClassifierNet((3, 12, 12), 10, [4, 8], mirror=True)
+    see(network, pixels)
+    expected = network(pixels)
+    network.mirror = False
+    both = network(pixels).features, network(pixels.flip(3)).features
+    torch.testing.assert_close(expected.features, sum(both) / 2)
+    torch.testing.assert_close(expected.logits, network.head(expected.features))
+    assert not torch.allclose(*both)
+    network.mirror = True
+    assert not torch.allclose(*(network.train()(side).features for side in (pixels, pixels.flip(3))))
+
+
 def test_about_half_of_the_augmented_images_are_mirrored_whole():
     ramp = torch.arange(16, dtype=torch.uint8).expand(2000, 3, 16, 16)
     torch.manual_seed(0)
@@ -174,8 +189,10 @@ def test_about_half_of_the_augmented_images_are_mirrored_whole():
     assert rising.float().mean() == pytest.approx(0.5, abs=0.05)
 
 
-def test_saved_and_loaded_it_sees_the_same(tmp_path, trained):
+@pytest.mark.parametrize("mirror", [False, True])
+def test_saved_and_loaded_it_sees_the_same(tmp_path, trained, mirror, monkeypatch):
     path, network, images = tmp_path / "c.safetensors", trained[0].eval(), DIGITS["test"].pixels[:9]
+    monkeypatch.setattr(network, "mirror", mirror)
     save_classifier(path, network, "digits")
     state = torch.get_rng_state()
     loaded = load_classifier(path)

@@ -176,7 +176,7 @@ def test_every_key_says_what_it_is():
         "Data": {"sha256"},
         "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},
         "Conv": {"stride", "padding", "pool"},
-        "Classifier": {"pool", "label_smoothing"},
+        "Classifier": {"pool", "mirror", "label_smoothing"},
         "RealNvpRun": {"seeds"},
         "TranslatorRun": {"seeds"},
         "ResidualRun": gan,

@@ -72,11 +72,19 @@ class ClassifierNet(nn.Module):
     """Classifier of images of `shape` (C, H, W): convolution, residual blocks, spatial mean, linear layer.
 
     The blocks halve the maps by the stride of their first convolution, or after it, by maximum `pool`ing.
+    With `mirror` it takes the mean over an image and its mirror image, except while it is trained.
     """
 
-    def __init__(self, shape: tuple[int, ...], classes: int, widths: list[int], pool: bool = False) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        classes: int,
+        widths: list[int],
+        pool: bool = False,
+        mirror: bool = False,
+    ) -> None:
         super().__init__()
-        self.shape, self.classes, self.widths, self.pool = shape, classes, widths, pool
+        self.shape, self.classes, self.widths, self.pool, self.mirror = shape, classes, widths, pool, mirror
         block = Pooled if pool else Residual
         self.body = nn.Sequential(
             *_convolution(shape[0], widths[0], kernel=3, stride=1),
@@ -87,14 +95,17 @@ class ClassifierNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Encoded:
         """Compute features (N, widths[-1]) and logits (N, classes) of `pixels` (N, C, H, W) uint8."""
-        features = self.body(plain(cast(pixels)) / 127.5 - 1).mean((2, 3))
+        x = plain(cast(pixels)) / 127.5 - 1
+        features = self.body(x).mean((2, 3))
+        if self.mirror and not self.training:
+            features = (features + self.body(x.flip(3)).mean((2, 3))) / 2
         return Encoded(features, self.head(features))
 
 
 def save_classifier(path: Path, network: ClassifierNet, data: str) -> None:
     """Publish the weights, with the architecture as metadata."""
     about = {"data": data, "shape": network.shape, "classes": network.classes, "widths": network.widths}
-    about |= {"pool": True} if network.pool else {}
+    about |= {name: True for name in ("pool", "mirror") if getattr(network, name)}
     write_tensors(path, network.state_dict(), {"classifier": json.dumps(about)})
 
 
@@ -109,9 +120,9 @@ def load_classifier(path: Path) -> ClassifierNet:
     tensors, about = read_tensors(path)
     try:
         made = json.loads(about["classifier"])
+        del made["data"]
         with torch.random.fork_rng(devices=[]):
-            shape = tuple(made["shape"])
-            network = ClassifierNet(shape, made["classes"], made["widths"], made.get("pool", False))
+            network = ClassifierNet(**made | {"shape": tuple(made["shape"])})
         load_state(network, tensors, path)
     except (KeyError, ValueError, TypeError, RuntimeError, InputError) as error:
         reason = " ".join(str(error).split())

@@ -112,7 +112,9 @@ def train(
     images = on_device(splits["train"], job.device)
     valid = on_device(splits["valid"], job.device) if "valid" in splits else None
     shape = tuple(images.pixels.shape[1:])
-    network = place(ClassifierNet(shape, classes, settings.widths, settings.pool), job.device)
+    network = place(
+        ClassifierNet(shape, classes, settings.widths, settings.pool, settings.mirror), job.device
+    )
     learner = ClassifierLearner(network, settings, images, valid, job.autocast)
     passes = Passes(learner.rows, settings.batch_size)
     return job.fit(learner, passes, job.by_epochs(settings.epochs, passes))

@@ -89,6 +89,10 @@ class Classifier(Section):
         default=False,
         description="halve the image by maximum pooling after a convolution, rather than by its stride",
     )
+    mirror: bool = Field(
+        default=False,
+        description="take the mean over an image and its mirror image, except while training",
+    )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="share of each label that is spread over all classes"
     )
