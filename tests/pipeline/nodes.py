@@ -4,13 +4,13 @@ import os
 import shutil
 import signal
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from pipeline.same import AVX2
-from pipeline.toy import Toy, make_toy
+from pipeline.toy import Toy, make_toy, processes
 from regen.pipeline.task import Needs, Task
 from waiting import wait_for
 
@@ -99,7 +99,8 @@ class Nodes:
 
     def running(self, script):
         """Return the processes that run a script of a scratch copy on these nodes."""
-        return with_variable("HOLD", str(self.hold), script)
+        hold = str(self.hold)
+        return processes(lambda each: each.cmdline()[1:2] == [script] and each.environ().get("HOLD") == hold)
 
     def kill_node_of(self, script):
         """Kill by SIGKILL the node that runs a script; return the script's process."""
@@ -118,14 +119,9 @@ class Nodes:
         shutil.rmtree(self.session, ignore_errors=True)
 
 
-def with_variable(name, value, script=None):
-    """Return the processes that were started with that variable in their environment, to run that script."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):  # some may have ended
-            ours = process.environ().get(name) == value and script in (None, *process.cmdline()[1:2])
-            found += [process] if ours and process.status() != "zombie" and process.pid != os.getpid() else []
-    return found
+def with_variable(name, value):
+    """Return the processes that were started with that variable in their environment."""
+    return processes(lambda each: each.environ().get(name) == value and each.status() != psutil.STATUS_ZOMBIE)
 
 
 class Training(Toy):

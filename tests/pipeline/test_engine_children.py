@@ -1,12 +1,11 @@
 """What a task finds in its process."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
+from pipeline.toy import processes
 from regen.pipeline.children import FEW, Children
 from regen.pipeline.task import Needs, Task
 from waiting import FOREVER, wait_for
@@ -90,9 +89,4 @@ def test_what_a_shell_has_started_ends_with_its_task(place, end):
 
 def of_sleep():
     """Return the processes in this folder that sleep."""
-    found = []
-    for process in psutil.process_iter(["name"]):
-        with suppress(psutil.Error):
-            if process.name() == "sleep" and process.cwd() == str(Path.cwd()):
-                found.append(process)
-    return found
+    return processes(lambda each: each.name() == "sleep" and each.cwd() == str(Path.cwd()))

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,15 +125,18 @@ class Toy(Clone):
         return (self.root / name).read_text()
 
 
-def in_folder(folder):
-    """Return the processes whose working directory is `folder`."""
+def processes(fit):
+    """Return the processes but this one that `fit`."""
     found = []
     for process in psutil.process_iter():
-        try:
-            found += [process] if process.cwd() == str(folder) and process.pid != os.getpid() else []
-        except psutil.Error:
-            continue
+        with suppress(psutil.Error):  # some have ended meanwhile
+            found += [process] if process.pid != os.getpid() and fit(process) else []
     return found
+
+
+def in_folder(folder):
+    """Return the processes whose working directory is `folder`."""
+    return processes(lambda process: process.cwd() == str(folder))
 
 
 def after(count):
