@@ -11,6 +11,7 @@ import psutil
 
 from pipeline.same import AVX2
 from pipeline.toy import Toy, make_toy, processes
+from regen.pipeline.node import digest_of
 from regen.pipeline.task import Needs, Task
 from waiting import wait_for
 
@@ -142,7 +143,8 @@ class Training(Toy):
     @property
     def kept(self):
         """Checkpoint of the training on the driver's side."""
-        return Path(self.env["REGEN_CACHE"], "cluster/checkpoints/train/toy-key/state.pt")
+        folder = Path(self.env["REGEN_CACHE"], "cluster/checkpoints", digest_of(str(self.root).encode())[:16])
+        return folder / "train/toy-key/state.pt"
 
 
 def make_training(base, steps):

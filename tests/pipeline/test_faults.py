@@ -1,6 +1,7 @@
 """The worst that may happen to a run of the toy pipeline, each time the real thing, and what it leaves."""
 
 import json
+import os
 import re
 import signal
 
@@ -12,18 +13,42 @@ from waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
+SLOW = """
+import time
+from pathlib import Path
+Path("loading").touch()
+while not Path("loaded").exists():
+    time.sleep(0.05)
+"""
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_it_with_its_code_and_no_child(toy, number, code):
+
+@pytest.mark.parametrize(
+    ("send", "number", "code"), [(os.kill, signal.SIGTERM, 143), (os.killpg, signal.SIGINT, 130)]
+)
+def test_a_signal_ends_it_with_its_code_and_no_child(toy, send, number, code):
+    """A terminal's Ctrl-C reaches all processes."""
     engine = toy.begin_and_stop_at("left.txt", "last@right")
-    engine.send_signal(number)
-    _, errors = toy.end(engine, code)
+    send(engine.pid, number)
+    out, errors = toy.end(engine, code)
     assert errors.strip() == f"stopped by {number.name}"
+    assert "FAILED" not in out
     wait_for(lambda: not in_folder(toy.root))
     toy.cure()
     assert "last@right" in toy.text("dvc.lock")
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
     assert is_finished(toy)
+
+
+@pytest.mark.parametrize("toy", [FEW], indirect=True)
+def test_ctrl_c_while_the_server_loads_its_libraries_is_no_fault(toy):
+    (toy.root / "slow.py").write_text(SLOW)
+    engine = toy.begin("run", "--jobs", "2", preload=["slow"])
+    wait_for((toy.root / "loading").exists)
+    os.killpg(engine.pid, signal.SIGINT)
+    (toy.root / "loaded").touch()
+    out, errors = toy.end(engine, 130)
+    assert errors.strip() == "stopped by SIGINT"
+    assert "FAILED" not in out
 
 
 def test_what_ends_well_all_the_same_is_recorded(toy):
@@ -68,7 +93,9 @@ def test_a_record_that_was_cut_short_is_one_stage_to_record_again(toy, left):
     last = whole.rindex("\n", 0, -1) + 1
     assert "last@right" in whole[last:]
     (toy.root / JOURNAL).write_text(whole[: last + left])
-    assert "stages: 2 ran, 1 from the run-cache, 2 up to date" in toy.regen("run").stdout
+    out = toy.regen("run").stdout
+    assert "last@right ..." not in out  # it is in the run-cache, or noted as made
+    assert "2 up to date" in out
     assert is_finished(toy)
 
 
@@ -148,10 +175,12 @@ def test_an_input_that_is_gone_fails_its_stage_alone(toy):
 
 def test_what_changes_while_a_stage_runs_fails_it(toy):
     """Its outputs may be of the old or of the new; none is recorded, nor kept as the new ones."""
+    checkpoint = toy.checkpoint("left.txt")
     engine = toy.begin_and_stop_at("left.txt", "last@right")
     with toy.edited("stages/copy.py", 'print("done")', 'print("ready")'):
         toy.cure()
         out, _ = toy.end(engine, 1)
+        assert not checkpoint.exists()
         assert "FAILED left: exit code 1: changed while it ran, run it again: stages/copy.py" in out
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
     assert is_finished(toy)

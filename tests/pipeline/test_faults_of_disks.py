@@ -4,7 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -43,13 +44,33 @@ def test_a_corrupt_file_in_the_cache_is_noticed_and_made_again(toy, mode, name):
 
 
 def test_a_disk_that_is_full_while_a_stage_is_noted_fails_the_stage(toy):
+    checkpoint = toy.checkpoint("first.txt")
     engine = toy.begin_and_stop_at("first.txt")
     (toy.root / JOURNAL).symlink_to("/dev/full")
     toy.cure()
     out, _ = toy.end(engine, 1)
     assert "FAILED first: exit code 1: [Errno 28] No space left on device" in out
+    assert checkpoint.exists()
     (toy.root / JOURNAL).unlink()
     assert_recorded_without_running("first.txt", toy)
+    assert not checkpoint.exists()
+
+
+def test_a_full_disk_of_dvcs_database_fails_the_stage(toy):
+    site = Path(toy.env["DVC_SITE_CACHE_DIR"])
+    checkpoint = toy.checkpoint("left.txt")
+    with mounted(site, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        engine = toy.begin_and_stop_at("left.txt", "last@right")
+        with suppress(OSError), (site / "all the rest").open("wb", buffering=0) as rest:
+            while rest.write(b"x" * 512):
+                pass
+        toy.cure()
+        out, _ = toy.end(engine, 1)
+        assert re.search("FAILED left: exit code 1: .*disk", out)
+    assert checkpoint.exists()
+    toy.regen("run")
+    assert not checkpoint.exists()
+    assert is_finished(toy)
 
 
 def test_a_disk_that_is_full_while_the_lock_is_written_loses_nothing(toy):

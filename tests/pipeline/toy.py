@@ -58,24 +58,26 @@ if what == "half":
     sys.exit(f"{target}: went wrong")
 if what != "nothing":
     target.write_text(source.read_text() + target.name)
+with open(os.environ.get("REGEN_PUBLISHED", os.devnull), "a") as published:  # as a training does
+    published.write(f"toy-{target.name}\\n")
 print("done")
 """
 )
 
 
-BEGIN = "from regen.pipeline import children, cli; children.PRELOAD.clear(); cli.main()"
+BEGIN = "from regen.pipeline import children, cli; children.PRELOAD[:] = {}; cli.main()"
 JOURNAL = ".dvc/tmp/regen/finished.jsonl"
 
 
 class Toy(Clone):
     """A pipeline of five stages that take no time: `first`, then `left` and `right`, then one after each."""
 
-    def begin(self, *args):
+    def begin(self, *args, preload=()):
         """Run `regen ARGS`, in a process group of its own; return without waiting.
 
-        The server that forks tasks loads nothing beforehand: the toy's need none of it.
+        The server that forks tasks loads what it is told to beforehand: the toy's need nothing.
         """
-        command = [sys.executable, "-c", BEGIN, *args]
+        command = [sys.executable, "-c", BEGIN.format(list(preload)), *args]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True, start_new_session=True
@@ -96,6 +98,12 @@ class Toy(Clone):
         assert engine.returncode == code, errors
         assert "Traceback" not in errors
         return out, errors
+
+    def checkpoint(self, target):
+        """Return the folder of the checkpoint that `target` is published from; make it."""
+        folder = Path(self.env["REGEN_CACHE"], "checkpoints", f"toy-{target}")
+        folder.mkdir(parents=True)
+        return folder
 
     def trouble(self, target, what):
         (self.root / f"{target}.trouble").write_text(what)

@@ -74,6 +74,18 @@ def test_removed_is_gone(saved):
     assert not saved.folder.exists()
 
 
+def test_what_somebody_else_removes_once_it_is_recorded_stays(saved, monkeypatch, tmp_path):
+    published = tmp_path / "train.published"
+    monkeypatch.setenv("REGEN_PUBLISHED", str(published))
+    saved.remove()
+    Checkpoint.of("l101", "0124").remove()
+    assert_last_good(saved)
+    assert published.read_text().split() == ["l100-0123", "l101-0124"]
+    monkeypatch.setenv("REGEN_PUBLISHED", str(tmp_path))
+    with pytest.raises(RunError, match=f"{tmp_path}: not written"):
+        saved.remove()
+
+
 def test_what_another_clone_removes_meanwhile_is_saved_again(saved, monkeypatch):
     torch_save, calls = torch.save, []
 

@@ -186,6 +186,11 @@ def book_page(name: str) -> Path:
 # ---- not an output of any stage --------------------------------------------------------------------------
 
 
+def checkpoints_dir() -> Path:
+    """Folder of checkpoints; errors as of `cache_dir`."""
+    return cache_dir() / "checkpoints"
+
+
 def cache_dir() -> Path:
     """Folder for raw downloads and checkpoints; it need not exist yet.
 

@@ -10,6 +10,8 @@ import multiprocessing
 import os
 import runpy
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,11 +19,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
+from regen.artifacts.paths import checkpoints_dir
 from regen.pipeline.node import guarded
 from regen.pipeline.progress import last_line
 from regen.pipeline.task import Running, Task
@@ -104,12 +108,13 @@ class Children:
     def start(self, task: Task) -> Child:
         """Start a task in the working directory."""
         task.log.parent.mkdir(parents=True, exist_ok=True)
+        task.published.unlink(missing_ok=True)
         self.children = [child for child in self.children if child.exit_code is None]
         taken = {gpu for child in self.children for gpu in child.gpus}
         gpus = tuple(gpu for gpu in self.gpus if gpu not in taken)[: task.needs.gpus]
         context = self.plain if self.started < FEW else self.server
-        process = context.Process(target=_run, args=(task.command, str(task.log), self.threads, gpus))
-        with _without_main():
+        process = context.Process(target=_run, args=(task, self.threads, gpus))
+        with _without_main(), _without_interrupt():
             process.start()
         self.started += 1
         child = Child(task, process, gpus, time.monotonic())
@@ -131,6 +136,13 @@ class Children:
             child.process.kill()
             child.process.join()
 
+    def forget(self, task: Task) -> None:
+        """Remove the checkpoints of the runs that it has published."""
+        if task.published.exists():
+            for name in task.published.read_text().splitlines():
+                shutil.rmtree(checkpoints_dir() / Path(name).name, ignore_errors=True)
+            task.published.unlink()
+
 
 @contextmanager
 def _without_main() -> Iterator[None]:
@@ -143,20 +155,35 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _run(command: str, log: str, threads: int, gpus: tuple[str, ...]) -> None:
-    """Body of the child: `command`, in this process where it is a Python script."""
+@contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Have processes that start in the block, and theirs, hear no SIGINT.
+
+    Of a terminal's Ctrl-C, which all of its processes get, the engine tells them, by `stop`.
+    """
+    resource_tracker.ensure_running()  # multiprocessing's own process; what starts it lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(task: Task, threads: int, gpus: tuple[str, ...]) -> None:
+    """Body of the child: the task's command, in this process where it is a Python script."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    descriptor = os.open(task.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)  # by the line, so that an error comes last
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["REGEN_PUBLISHED"] = str(task.published.absolute())
     os.environ["REGEN_BAR"] = "1"  # bars of trainings go to the log, in which the engine looks for them
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    words = shlex.split(command)
+    words = shlex.split(task.command)
     if words[0] != "python" or not words[1].endswith(".py"):
-        process = subprocess.Popen(command, shell=True, start_new_session=True)
+        process = subprocess.Popen(task.command, shell=True, start_new_session=True)
         with guarded(process.pid):
             sys.exit(process.wait())
     if torch := sys.modules.get("torch"):

@@ -19,7 +19,7 @@ from regen.errors import RunError
 from regen.pipeline import node
 from regen.pipeline.connection import can_hold, connected, in_words, line_of, live_nodes, ray, resources
 from regen.pipeline.machine import threads_or
-from regen.pipeline.node import Event, Job, files_of, remove, write
+from regen.pipeline.node import Event, Job, digest_of, files_of, remove, write
 from regen.pipeline.parcels import Contents, publish, require_inside, tracked_files, verified
 from regen.pipeline.progress import last_line
 from regen.pipeline.task import Running, Task
@@ -38,8 +38,12 @@ def cluster(address: str, not_sent: Iterable[Path] = ()) -> Iterator[Cluster]:
 
 
 def kept_of(task: Task) -> Path:
-    """Folder of the checkpoints of a stage, those of its seeds' tasks too, on the driver's machine."""
-    return cache_dir() / "cluster" / "checkpoints" / task.name.split(" ")[0]
+    """Folder of the checkpoints of a stage, those of its seeds' tasks too, on the driver's machine.
+
+    Clones that share a cache have each their own.
+    """
+    clone = digest_of(str(Path.cwd()).encode())[:16]
+    return cache_dir() / "cluster" / "checkpoints" / clone / task.name.split(" ")[0]
 
 
 # ---- the place -------------------------------------------------------------------------------------------
@@ -136,6 +140,10 @@ class Cluster:
             ray.cancel(ends[end].stream, force=True)
             ends[end].exit_code = 137
 
+    def forget(self, task: Task) -> None:
+        """Remove the checkpoints that nodes have sent, those of its seeds' tasks too."""
+        remove(kept_of(task))
+
     def _submit(self, running: Remote) -> None:
         """Start a task, or start it again, from the checkpoints that are kept of it."""
         running.attempts += 1
@@ -212,8 +220,6 @@ class Cluster:
             case ("ended", int() as code, dict() as outs):
                 if code == 0:
                     publish(verified(running.task, outs))
-                    if running.task.outs:  # else it is one seed of a stage, which needs what it has left
-                        remove(kept_of(running.task))
                 running.exit_code = code
             case _:
                 raise RunError(f"{running.task.name}: its node has sent something unknown")

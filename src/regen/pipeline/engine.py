@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dvc.exceptions import DvcException
 from dvc.stage import Stage
 
 from regen.errors import RunError
 from regen.pipeline import made
-from regen.pipeline.graph import Graph, is_stale, line_of, restored
+from regen.pipeline.graph import FAULTS, Graph, is_stale, line_of, restored
 from regen.pipeline.needs import log_of, seed_tasks, task_of
 from regen.pipeline.outcome import Failure, Outcome
 from regen.pipeline.records import Records
@@ -93,6 +92,8 @@ class Engine:
         self.done: set[Stage] = set()
         self.lost: set[Stage] = set()
         """Failed, or in need of one that did."""
+        self.signals: list[int] = []
+        """Those that have come, by which to end."""
 
     def run(self, stages: Sequence[Stage]) -> Outcome:
         """Bring all of `stages` up to date, which are in an order of their needs.
@@ -106,7 +107,7 @@ class Engine:
             task_of(stage, self.settings.on_cuda)  # a mistake costs one line and no work
         first = {stage: (-self.graph.chain(stage), number) for number, stage in enumerate(stages)}
         waiting = sorted(stages, key=first.__getitem__)
-        with noted_signals() as signals:
+        with noted_signals(self.signals):
             try:
                 while waiting or self.begun or self.running:
                     self._go_on()
@@ -115,8 +116,8 @@ class Engine:
                         self.watch(self)
                     self._collect(bool(waiting or self.begun))
                     self.records.write_if_due()
-                    if signals:
-                        raise Stopped(signals[0])
+                    if self.signals:
+                        raise Stopped(self.signals[0])
             finally:
                 self._end()
         return self.outcome
@@ -132,7 +133,7 @@ class Engine:
             return False
         try:
             return self._bring_up_to_date(stage)
-        except (DvcException, OSError) as error:  # an input that is gone, a disk that is full
+        except FAULTS as error:  # an input that is gone, a disk that is full
             self._fail(stage, 1, line_of(error))
             return True
 
@@ -150,6 +151,7 @@ class Engine:
         del self.stale[stage]
         if made.is_noted(stage):
             self.records.add(stage)
+            self.place.forget(steps.own)
             self.outcome.ran[name] = 0.0
             self.done.add(stage)
             self._tell(f"{name}: had ended before, recorded")
@@ -180,8 +182,9 @@ class Engine:
             while (task := steps.next()) and self._has_room(task):
                 try:
                     self.running[task] = stage, self.place.start(task)
-                except OSError as error:
-                    self._fail(stage, 1, line_of(error))
+                except (EOFError, OSError) as error:  # EOFError: the server was killed while it loads
+                    if not self.signals:
+                        self._fail(stage, 1, line_of(error))
                     break
                 steps.running += 1
                 if steps.seeds:
@@ -204,18 +207,25 @@ class Engine:
             return
         steps.running -= 1
         if running.exit_code:
-            self._fail(stage, running.exit_code, running.last_line(), running.task.log)
+            if not self.signals:  # which may have reached all processes
+                self._fail(stage, running.exit_code, running.last_line(), running.task.log)
         elif running.task == steps.own:
             self._record(stage, steps.seconds)
         else:
             self._tell(f"{running.task.name}: {running.seconds:.1f} s")
 
     def _record(self, stage: Stage, seconds: float) -> None:
+        steps = self.begun[stage]
         try:
-            self.records.add(stage, self.begun[stage].inputs)
-        except (DvcException, OSError, RunError) as error:  # an output that is not there, a disk that is full
+            self.records.add(stage, steps.inputs)
+        except FAULTS as error:  # an output that is not there, a disk that is full
             self._fail(stage, 1, line_of(error))
             return
+        except RunError as error:  # its inputs have changed
+            self.place.forget(steps.own)
+            self._fail(stage, 1, line_of(error))
+            return
+        self.place.forget(steps.own)
         del self.begun[stage]
         self.done.add(stage)
         self.outcome.ran[stage.addressing] = seconds
@@ -236,22 +246,21 @@ class Engine:
         under_way = list(self.running.values())
         self.place.stop([running for _, running in under_way if running.exit_code is None])
         for stage, running in under_way:
-            if running.exit_code == 0:  # its outputs are there, and a training's checkpoint is gone
+            if running.exit_code == 0:
                 self._note_end(stage, running)
         self.records.write()
 
 
 @contextmanager
-def noted_signals() -> Iterator[list[int]]:
-    """Note SIGINT and SIGTERM in the block, in the list given, and do nothing else about them.
+def noted_signals(noted: list[int]) -> Iterator[None]:
+    """Add SIGINT and SIGTERM to `noted` in the block, and do nothing else about them.
 
     An exception in the middle of what DVC writes would leave half of it.
     """
-    noted: list[int] = []
     numbers = signal.SIGINT, signal.SIGTERM
     before = {number: signal.signal(number, lambda came, _: noted.append(came)) for number in numbers}
     try:
-        yield noted
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

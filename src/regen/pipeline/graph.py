@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from dvc_data.hashfile.hash_info import HashInfo
 from regen.errors import InputError, RunError
 from regen.params.mistakes import suggest
 from regen.pipeline.records import Records
+
+FAULTS = DvcException, OSError, sqlite3.Error
+"""What DVC ends by where an input or output is not there, or a disk is full, its database's included."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def locked_graph() -> Iterator[Graph]:
         raise RunError(f".dvc/tmp/lock: held by another DVC or regen process ({line_of(error)})") from None
     except DvcException as error:
         raise InputError(f"dvc.yaml: {line_of(error)}") from error
+    except sqlite3.Error as error:
+        raise RunError(f"DVC's database of files (core.site_cache_dir): {line_of(error)}") from None
 
 
 def _check_files_in_use(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A stage is recorded under the inputs that DVC hashes after it has run. Where they are no longer those that it
 has read, its outputs belong to neither. And a stage that has ended, but could not be recorded, since a disk
-was full or the engine was killed, must not run again: a training has given its checkpoint away by then.
+was full or the engine was killed, need not run again.
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class Task:
     """Its stdout and stderr."""
     needs: Needs = Needs()
 
+    @property
+    def published(self) -> Path:
+        """Where it names the checkpoints that nobody needs once the stage is recorded, a folder a line."""
+        return self.log.with_suffix(".published")
+
 
 class Running(Protocol):
     """A task that was started."""
@@ -68,3 +73,6 @@ class Place(Protocol):
 
     def stop(self, running: list[Running]) -> None:
         """End tasks: asked first, forced after a while."""
+
+    def forget(self, task: Task) -> None:
+        """Remove what another start of a stage's own task would go on from."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 
 from regen.artifacts import atomic_path
-from regen.artifacts.paths import cache_dir
+from regen.artifacts.paths import checkpoints_dir
 from regen.errors import InputError, RunError, WriteError
 from regen.params.yaml_files import read_yaml
 
@@ -98,7 +99,7 @@ class Checkpoint:
     @classmethod
     def of(cls, run: str, key: str) -> Checkpoint:
         """Checkpoint of `run` under the `fingerprint` `key`."""
-        return cls(cache_dir() / "checkpoints" / f"{run}-{key}")
+        return cls(checkpoints_dir() / f"{run}-{key}")
 
     @property
     def path(self) -> Path:
@@ -141,5 +142,20 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
-        """Remove the checkpoint: the run's results are published."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the checkpoint: the run's results are published.
+
+        Where the environment names a file as REGEN_PUBLISHED, the folder's name is added to it instead, for
+        who set it to remove the folder once the results are recorded.
+
+        Raises:
+            RunError: that file cannot be written.
+        """
+        published = os.environ.get("REGEN_PUBLISHED")
+        if not published:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        try:
+            with Path(published).open("a") as file:
+                file.write(f"{self.folder.name}\n")
+        except OSError as error:
+            raise RunError(f"{published}: not written: {error.strerror}") from None
