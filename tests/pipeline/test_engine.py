@@ -1,12 +1,15 @@
 """`regen run` on a toy pipeline: what it runs, and how it ends."""
 
 import re
+import signal
 import time
 
 import pytest
 
 from pipeline.clones import yaml
 from pipeline.toy import is_finished
+from regen.pipeline.cli import unchanged_by_mistakes
+from regen.pipeline.engine import Stopped
 from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -75,6 +78,7 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(toy, what, reason):
         ),
         (["run", "-S", "seed=none"], "params.yaml: seed: 'none'"),
         (["run", "-S", "seed"], "params.yaml: 'seed': "),
+        (["run", "-S", "seed=range(1,4)"], "params.yaml: 'seed=range(1,4)': "),
         (
             ["run", "last@lfet"],
             "dvc.yaml: stages: no 'last@lfet'; did you mean 'last@left'? allowed: last@left, ",
@@ -88,6 +92,20 @@ def test_mistakes_cost_a_line_and_no_work(toy, args, line):
     assert told.stderr.count("\n") == 1
     assert not (toy.root / "first.txt").exists()
     assert toy.git("status", "--porcelain", "params.yaml") == ""
+
+
+def test_a_signal_while_params_are_changed_puts_them_back(tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text("seed: 1\n")
+
+    def stopped():
+        with unchanged_by_mistakes(file):
+            file.write_text("seed: 2\n")
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Stopped, match="SIGINT"):
+        stopped()
+    assert file.read_text() == "seed: 1\n"
 
 
 def test_changed_params_are_saved_as_an_experiment(toy):

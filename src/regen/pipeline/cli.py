@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,10 +17,10 @@ from tqdm import tqdm
 
 from regen.errors import InputError, RunError
 from regen.pipeline.children import Children
-from regen.pipeline.engine import Engine, Settings
-from regen.pipeline.graph import Graph, is_stale, locked_graph
+from regen.pipeline.engine import Engine, Settings, Stopped, noted_signals
+from regen.pipeline.graph import Graph, is_stale, line_of, locked_graph
 from regen.pipeline.machine import default_jobs, gpus, kind_of, memory, threads_of
-from regen.pipeline.task import Place
+from regen.pipeline.task import FOLDER, Place
 from regen.pipeline.view import read_seconds, show, write_seconds
 from regen.stage import run_app
 
@@ -151,12 +152,16 @@ def on_cluster(address: str, jobs: int, device: str, graph: Graph) -> Iterator[t
 
 @contextmanager
 def unchanged_by_mistakes(path: Path) -> Iterator[None]:
-    """Put a file back as it was where the block raises an error."""
+    """Put a file back as it was where the block raises an error, or a signal comes: Stopped then."""
     before = path.read_bytes() if path.exists() else b""
+    signals: list[int] = []
     try:
-        yield
+        with noted_signals(signals):
+            yield
+        if signals:
+            raise Stopped(signals[0])
     except Exception:
-        if before:
+        if before and path.read_bytes() != before:
             path.write_bytes(before)
         raise
 
@@ -164,13 +169,21 @@ def unchanged_by_mistakes(path: Path) -> Iterator[None]:
 def _override(changes: list[str]) -> None:
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
+    from ruamel.yaml.error import YAMLError
 
+    from regen.params.yaml_files import read_yaml
+
+    read_yaml(Path("params.yaml"))  # or one line that tells what is wrong with it
+    changed = FOLDER / "params.yaml"  # DVC writes it in place, and half of it where it is killed
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy("params.yaml", changed)
     try:
-        apply_overrides("params.yaml", changes)
-    except (DvcException, ValueError) as error:
+        apply_overrides(changed, changes)
+    except (DvcException, ValueError, YAMLError) as error:
         raise InputError(
-            f"params.yaml: {' '.join(changes)!r}: {error}; allowed: KEY=VALUE of a key there"
+            f"params.yaml: {' '.join(changes)!r}: {line_of(error)}; allowed: KEY=VALUE of a key there"
         ) from None
+    changed.replace("params.yaml")
 
 
 def _save_experiment() -> None:
