@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regen import stage
 from regen.data.catalog import with_checksum
-from regen.data.mirrors import list_mirrors
+from regen.data.mirrors import is_url_of_file, list_mirrors
 from regen.errors import InputError
 from regen.params import Data, Score, read_params
 
@@ -33,12 +33,13 @@ def _check_data(data: Data) -> None:
 
 
 def _check_weights(score: Score) -> None:
-    """Refuse an Inception's weights that are a file that is not there, if a run is scored by it."""
+    """Refuse an Inception's weights that are neither a file nor a URL of one, if a run is scored by it."""
     used = {score.extractor}.union(*(beside.extractors for beside in score.beside.values()))
     for name, weights in score.weights.items():
-        if name in used and weights is not None and "://" not in weights and not _is_file(weights):
+        if name in used and weights is not None and not (is_url_of_file(weights) or _is_file(weights)):
             raise InputError(
-                f"params.yaml: score.weights.{name}: {weights!r}: no such file; should be one, a URL, or null"
+                f"params.yaml: score.weights.{name}: {weights!r}: no such file; should be one, a URL of one "
+                "with http:// or https://, or null"
             )
 
 

@@ -83,6 +83,7 @@ def test_a_url_that_does_not_answer_says_so():
         (".", "no such file"),
         ("s3://bucket/w.pth", "should be a file, or a URL"),
         ("https://host/folder/", "should be a file, or a URL"),
+        ("https://host.pth", "should be a file, or a URL"),
         ("http://[::1/w.pth", "should be a file, or a URL"),
         ("http://host/\u00e9.pth", "should be a file, or a URL"),
         ("~no-such-user/w.pth", "not a file name"),

@@ -122,9 +122,17 @@ INCEPTION, NOWHERE = "inception-v3-compat", "should be a folder, or a URL with h
         *(
             (
                 {"score.weights": {INCEPTION: weights}, **used},
-                f"score.weights.{INCEPTION}: {weights!r}: no such file; should be one, a URL, or null",
+                f"score.weights.{INCEPTION}: {weights!r}: no such file; should be one, a URL of one with "
+                "http:// or https://, or null",
             )
-            for weights in ("none.pth", "~nosuchuser/w.pth", "w" * 300, "a\0b")
+            for weights in (
+                "none.pth",
+                "~nosuchuser/w.pth",
+                "w" * 300,
+                "a\0b",
+                "ftp://host/w.pth",
+                "http://w",
+            )
             for used in (
                 {"score.extractor": INCEPTION},
                 {"score.beside": {"g": {"data": "digits", "extractors": [INCEPTION]}}},

@@ -173,7 +173,6 @@ def test_every_key_says_what_it_is():
     gan = {"slope", "ema", "epochs", "steps", "spectral_norm", "penalty", "penalty_coefficient"}
     gan |= {"critic_weight_decay", "seeds"}
     may_be_absent = {
-        "Data": {"sha256"},
         "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},
         "Conv": {"stride", "padding", "pool"},
         "Classifier": {"pool", "mirror", "label_smoothing"},

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.clones import REPO
 from pipeline.reading import FAMILY, beyond_interface, covers, modules, read_by, reads, stage_nodes
 from regen import artifacts
 from regen.params import read_params
+from regen.params.yaml_files import read_yaml
 from regen.report.book import TITLES
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,15 @@ BY_HAND = {
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
 EXTRACTS = ("measure_reference", "measure_corruptions", "train_gan", "score_samples")
+
+
+def test_what_needs_the_device_asks_for_a_gpu():
+    """On a cluster others see none."""
+    pipeline = read_yaml(REPO / "dvc.yaml")["stages"].items()
+    stages = {name: stage.get("do", stage) for name, stage in pipeline}
+    asked = {name for name, stage in stages.items() if (stage.get("meta") or {}).get("gpu")}
+    computes = {name for name, stage in stages.items() if "device" in stage.get("params", [])}
+    assert asked == computes | {"check_params"}
 
 
 def test_outputs_are_where_the_code_writes_them(clone, stages):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import url2pathname
 
 from regen.errors import InputError
@@ -44,14 +44,31 @@ def parse_mirror(value: str, key: str) -> Mirror:
             return Path(value).expanduser().absolute()
         except RuntimeError:  # of ~name
             raise InputError(f"{key}: {value!r}: no home folder of that name; {ALLOWED}") from None
-    try:
-        parts = urlsplit(value)
-        port = parts.port  # raises ValueError if it is not a number
-        (parts.hostname or "").encode("idna")  # the same if a part between dots is empty or too long
-    except ValueError:
-        parts, port = urlsplit(""), None
+    parts = _split(value)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         return Path(url2pathname(parts.path))
-    if parts.scheme in ("http", "https") and parts.hostname and port != 0 and value.isascii():
+    if _is_http(value):
         return value.rstrip("/") + "/"
     raise InputError(f"{key}: {value!r}: {ALLOWED}")
+
+
+def is_url_of_file(url: str) -> bool:
+    """Whether `url` is one of a file, in a folder of a server with http:// or https://."""
+    folder, _, name = url.rpartition("/")
+    return bool(name) and name.isascii() and _is_http(folder)
+
+
+def _is_http(url: str) -> bool:
+    parts = _split(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isascii()
+
+
+def _split(url: str) -> SplitResult:
+    """Parts of a URL; of none where it is malformed."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError if it is not a number
+        (parts.hostname or "").encode("idna")  # the same if a part between dots is empty or too long
+    except ValueError:
+        return urlsplit("")
+    return parts

@@ -7,7 +7,6 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
-from urllib.parse import urlsplit
 
 import torch
 from safetensors.torch import load_file
@@ -17,7 +16,7 @@ from regen.artifacts.paths import cache_dir
 from regen.data.catalog import RemoteFile
 from regen.data.download import Transfer
 from regen.data.fetch import NoMirrorError, fetch_files
-from regen.data.mirrors import list_mirrors
+from regen.data.mirrors import is_url_of_file, list_mirrors
 from regen.errors import InputError
 
 
@@ -90,15 +89,11 @@ def _file(weights: str, extractor: str) -> Path:
 
 def _at(url: str, extractor: str) -> Pretrained:
     """Describe the published file of an extractor's weights under the name in `url`."""
-    folder, _, name = url.rpartition("/")
-    try:
-        is_url = bool(urlsplit(url).hostname) and url.startswith(("http://", "https://")) and url.isascii()
-    except ValueError:
-        is_url = False
-    if not is_url or not name:
+    if not is_url_of_file(url):
         raise InputError(
             f"{_key(extractor)}: {url!r}: should be a file, or a URL of one with http:// or https://"
         )
+    folder, _, name = url.rpartition("/")
     return Pretrained(replace(PRETRAINED[extractor].file, names=(name,)), folder + "/")
 
 

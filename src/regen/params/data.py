@@ -26,6 +26,5 @@ class Data(Section):
     )
     mirror: str | None = Field(description="URL or folder tried before the public mirrors")
     sha256: dict[DatasetName, Sha256] = Field(
-        default_factory=dict,
-        description="by data set, SHA-256 of the archive if the mirror has another version",
+        description="by data set, SHA-256 of the archive if the mirror has another version"
     )
