@@ -60,7 +60,7 @@ def record_results(
         made_with = {"date": date.today().isoformat(), **environment(device), "trainings": trainings(made)}
         artifacts.write_text(made / "environment.json", json.dumps(made_with, indent=2) + "\n")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(Path(scratch, "before"))
         made.rename(folder)
 
 

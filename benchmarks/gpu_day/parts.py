@@ -79,7 +79,8 @@ def unpack(folder: Path, parts: Sequence[Part], root: Path) -> list[Path]:
     with tempfile.TemporaryDirectory(dir=root) as place:
         whole = io.BytesIO(b"".join((folder / part["name"]).read_bytes() for part in parts))
         with tarfile.open(fileobj=whole) as tar:
-            tar.extractall(place, filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
+            tar.extractall(place)
         files = sorted(path.relative_to(place) for path in Path(place).rglob("*") if path.is_file())
         for file in files:
             (root / file).parent.mkdir(parents=True, exist_ok=True)

@@ -50,5 +50,6 @@ def _checked_out(name: str, folder: Path) -> Path:
         raise InputError(f"OTHER: {name!r}: that revision has no {' and '.join(COMPARED)}")
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
+        files.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
+        files.extractall(folder)
     return folder

@@ -140,7 +140,8 @@ def files_of(path: Path) -> dict[str, Path]:
 def lay_out(job: Job, store: Store, root: Path) -> None:
     """Unpack the tree, bring the job's dependencies to their state of now, and remove its outputs."""
     with tarfile.open(fileobj=io.BytesIO(store.read(job.tree))) as tree:
-        tree.extractall(root, filter="data")
+        tree.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
+        tree.extractall(root)
     for dep, files in job.deps.items():
         for path, file in files_of(root / dep).items():
             if path not in files:
