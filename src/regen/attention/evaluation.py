@@ -96,7 +96,7 @@ def _attention_scores(translator: Translator, pairs: Pairs, found: Translations)
 
 
 def _maps(corpus: Corpus, found: Translations, count: int) -> list[AttentionMap]:
-    """Attention on the first `count` test sentences."""
+    """Attention on the first `count` test sentences: of `dates` all have swapped words, of others unknown."""
     if found.weights is None:
         return []
     pairs, swapped = corpus.splits["test"], corpus.splits["test"].swapped

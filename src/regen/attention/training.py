@@ -146,7 +146,7 @@ def _optimizer(run: TranslatorRun, translator: Translator) -> Optimizer:
 def train(
     run: TranslatorRun, vocabularies: tuple[int, int], pairs: Sentences, valid: Sentences, job: Job
 ) -> Trained[TranslatorLearner]:
-    """Train `run` between vocabularies of so many words, from torch's random stream as it is."""
+    """Train `run` between vocabularies of so many words, from weights by torch's random stream as it is."""
     translator = build_translator(run, *vocabularies).to(job.device)
     learner = TranslatorLearner(translator, run, pairs.to(job.device), valid.to(job.device), job.autocast)
     passes = Passes(learner.rows, run.batch_size)

@@ -61,7 +61,7 @@ class CopyLearner:
 
 
 def train(norm: str, depth: int, settings: Depth, job: Job) -> Trained[CopyLearner]:
-    """Train one stack on random words, each sequence once, from torch's random stream as it is."""
+    """Train one stack on random words, each sequence once; words and weights by torch's stream as it is."""
     copier = Copier(norm, depth, settings)
     words = torch.randint(settings.words, (settings.steps * settings.batch_size, settings.length))
     passes = Passes(words, settings.batch_size)

@@ -3,8 +3,8 @@
 The distance of (psi0, psi1, theta) to the equilibrium set oscillates as the players circle, so the rule uses
 its envelope: the run is cut into WINDOWS equal windows, and the largest distance in each is kept. With the
 course's settings a window of 250 iterations covers at least two oscillations. The *rate* is the slope of the
-logarithm of the envelope, by least squares over the windows of the run's last quarter, per 1000 iterations:
-early windows cover the transient and are left out. Then
+logarithm of the envelope, by least squares over the windows of the run's last quarter and the one before
+them, per 1000 iterations: early windows cover the transient and are left out. Then
 
     diverges            a distance is not finite, or at that rate the log envelope rises by more than TREND
                         over a quarter of the run
@@ -92,7 +92,7 @@ def envelope(distances: Array) -> Array:
 
 
 def rate_of(windows: Array, iterations: int, floor: float) -> float:
-    """Slope of log(envelope) per 1000 iterations over the last quarter of the windows above `floor`."""
+    """Slope of log(envelope) per 1000 iterations over the last windows above `floor`: a quarter and one."""
     late = np.flatnonzero(windows > floor)[-max(2, len(windows) // 4 + 1) :]
     if len(late) < 2:
         return -np.inf

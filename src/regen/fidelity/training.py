@@ -108,7 +108,7 @@ class ClassifierLearner:
 def train(
     settings: Classifier, splits: Mapping[str, Images], classes: int, job: Job
 ) -> Trained[ClassifierLearner]:
-    """Train a classifier of `classes` on the images of `splits`, from torch's random stream as it is."""
+    """Train a classifier of `classes` on the images of `splits`, from weights by torch's stream as it is."""
     images = on_device(splits["train"], job.device)
     valid = on_device(splits["valid"], job.device) if "valid" in splits else None
     shape = tuple(images.pixels.shape[1:])

@@ -30,7 +30,7 @@ def train(
     samples: int = 0,
     recorded: bool = False,
 ) -> Trained[GanLearner]:
-    """Train `run` on `images` (N, C, H, W) uint8, from torch's random stream as it is.
+    """Train `run` on `images` (N, C, H, W) uint8, from weights by torch's random stream as it is.
 
     `scorer`, where there is one, scores so many `samples` on the way. `recorded` replays a CUDA graph of
     the step.

@@ -70,7 +70,7 @@ class RealNvpLearner:
 def train(
     run: RealNvpRun, shape: tuple[int, ...], images: Tensor, valid: Tensor, job: Job
 ) -> Trained[RealNvpLearner]:
-    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
+    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from weights by torch's stream as it is."""
     flow = build_realnvp(job.name, run, shape).to(job.device)
     passes = Passes(images, run.batch_size)
     schedule = job.by_epochs(run.epochs, passes, shown=run.shown_epochs)

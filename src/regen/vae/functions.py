@@ -17,7 +17,7 @@ from torch import Tensor, nn
 class _Elu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.maximum(x, x.clamp(max=0).exp_().sub_(1))  # x > exp(x) - 1 only where x > 0
+        y = torch.maximum(x, x.clamp(max=0).exp_().sub_(1))  # x is the larger where x > 0
         ctx.save_for_backward(y)
         return y
 

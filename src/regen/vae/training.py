@@ -69,7 +69,7 @@ class VaeLearner:
 def train(
     run: VaeRun, shape: tuple[int, ...], images: Tensor, valid: Tensor, job: Job
 ) -> Trained[VaeLearner]:
-    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from torch's random stream as it is."""
+    """Train `run` on `images` (N, D) uint8 of `shape` (C, H, W), from weights by torch's stream as it is."""
     vae = place(build_vae(run, shape), job.device)
     passes = Passes(images, run.batch_size)
     schedule = job.by_epochs(run.epochs, passes, shown=run.shown_epochs)
