@@ -50,6 +50,7 @@ def run_of(width: int, **changes: object) -> ResidualRun:
         "networks": "residual",
         "latent": 100,
         "width": width,
+        "slope": 0.2,
         "loss": "jsd",
         "critic_steps": 2,
         "batch_size": 64,

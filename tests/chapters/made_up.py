@@ -34,6 +34,7 @@ GAN = {
     "networks": "residual",
     "latent": 5,
     "width": 3,
+    "slope": 0.2,
     "loss": "jsd",
     "critic_steps": 2,
     "batch_size": 4,

@@ -179,6 +179,6 @@ def test_a_run_has_no_second_set_of_settings():
         if not field.is_required()
     }
     assert optional == {
-        "generator_batch_norm", "slope", "spectral_norm", "penalty", "penalty_coefficient",
+        "generator_batch_norm", "spectral_norm", "penalty", "penalty_coefficient",
         "critic_weight_decay", "ema", "epochs", "steps", "seeds",
     }  # fmt: skip

@@ -170,7 +170,7 @@ def test_every_key_says_what_it_is():
             fields = section.model_fields.items()
             assert [name for name, field in fields if not field.description] == []
             optional |= {f"{section.__name__}.{name}" for name, field in fields if not field.is_required()}
-    gan = {"slope", "ema", "epochs", "steps", "spectral_norm", "penalty", "penalty_coefficient"}
+    gan = {"ema", "epochs", "steps", "spectral_norm", "penalty", "penalty_coefficient"}
     gan |= {"critic_weight_decay", "seeds"}
     may_be_absent = {
         "VaeRun": {"binarize", "batch_norm", "dropout", "logit_shift", "planar_layers", "seeds"},

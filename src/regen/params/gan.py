@@ -39,7 +39,7 @@ class _GanRun(Section):
 
     data: DatasetName = Field(description="one of data.sets")
     latent: Count = Field(description="dimension of z, which is standard normal")
-    slope: Annotated[Finite, Field(ge=0)] = Field(default=0.2, description="slope of LeakyReLU below 0")
+    slope: Annotated[Finite, Field(ge=0)] = Field(description="slope of LeakyReLU below 0")
     loss: Literal["jsd", "w1", "nonsaturating"] = Field(
         description="both players' metric, or the non-saturating pair of losses"
     )
