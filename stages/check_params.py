@@ -34,9 +34,12 @@ def _check_data(data: Data) -> None:
 
 def _check_weights(score: Score) -> None:
     """Refuse an Inception's weights that are neither a file nor a URL of one, if a run is scored by it."""
-    used = {score.extractor}.union(*(beside.extractors for beside in score.beside.values()))
     for name, weights in score.weights.items():
-        if name in used and weights is not None and not (is_url_of_file(weights) or _is_file(weights)):
+        if (
+            name in score.inceptions
+            and weights is not None
+            and not (is_url_of_file(weights) or _is_file(weights))
+        ):
             raise InputError(
                 f"params.yaml: score.weights.{name}: {weights!r}: no such file; should be one, a URL of one "
                 "with http:// or https://, or null"

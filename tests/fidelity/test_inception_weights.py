@@ -2,14 +2,21 @@
 
 import hashlib
 import re
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from regen.data.catalog import RemoteFile
 from regen.data.download import Transfer
 from regen.errors import InputError
 from regen.fidelity import weights
 from regen.fidelity.weights import PRETRAINED, Pretrained, digest, find_weights
+from regen.params.yaml_files import read_yaml
+
+REPO = Path(__file__).parents[2]
 
 HASTY = Transfer(timeout=0.3, attempts=1, backoff=0.01)
 CONTENT = b"weights, to the bit"
@@ -94,6 +101,20 @@ def test_what_is_neither_file_nor_url_is_named(given, says):
     with pytest.raises(InputError) as caught:
         find(given)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("extractor", ["classifier", NAME])
+def test_those_that_scores_ask_for_are_fetched_by_hand(extractor, monkeypatch, tmp_path, capsys):
+    file = tmp_path / "own.pth"
+    file.write_bytes(CONTENT)
+    params = read_yaml(REPO / "params.yaml")
+    params["score"] |= {"extractor": extractor, "weights": {NAME: str(file)}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fetch_weights.py"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(REPO / "stages/fetch_weights.py"), run_name="__main__")
+    assert capsys.readouterr().out == (f"{file}\n" if extractor == NAME else "")
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

@@ -24,6 +24,7 @@ COMMANDS = [
     ["train_flow.py", "realnvp", "realnvp_mnist"],
     ["estimate_likelihood.py", "l100"],
     ["train_classifier.py", "digits"],
+    ["fetch_weights.py"],
     ["measure_reference.py", "digits"],
     ["measure_corruptions.py", "digits"],
     ["train_gan.py", "tiny_gan"],

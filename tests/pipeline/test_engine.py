@@ -78,6 +78,7 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(toy, what, reason):
         ),
         (["run", "-S", "seed=none"], "params.yaml: seed: 'none'"),
         (["run", "-S", "seed"], "params.yaml: 'seed': "),
+        (["run", "-S", "seeds=1"], "params.yaml: 'seeds=1': Could not override 'seeds'. "),
         (["run", "-S", "seed=range(1,4)"], "params.yaml: 'seed=range(1,4)': "),
         (
             ["run", "last@lfet"],

@@ -60,7 +60,7 @@ def find_weights(extractor: str, weights: str | None, transfer: Transfer | None 
     if weights is not None and "://" not in weights:
         return _file(weights, extractor)
     published = PRETRAINED[extractor] if weights is None else _at(weights, extractor)
-    downloads, file = cache_dir() / "downloads", published.file
+    downloads, file = (cache_dir() / "downloads").resolve(), published.file  # on a cluster's node a link
     mirrors = [published.folder] if weights else list_mirrors(None, [published.folder])
     try:
         return fetch_files([file], mirrors, downloads, transfer or Transfer())[file.name]

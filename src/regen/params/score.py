@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -48,6 +48,12 @@ class Score(Section):
     beside: dict[RunName, Beside] = Field(
         description="of these runs, those that other extractors score as well, at their end"
     )
+
+    @property
+    def inceptions(self) -> set[InceptionName]:
+        """Inceptions that score a run."""
+        used = {self.extractor}.union(*(beside.extractors for beside in self.beside.values()))
+        return {name for name in get_args(InceptionName) if name in used}
 
     @model_validator(mode="after")
     def _has_samples_enough(self) -> Self:

@@ -180,9 +180,9 @@ def _override(changes: list[str]) -> None:
     try:
         apply_overrides(changed, changes)
     except (DvcException, ValueError, YAMLError) as error:
-        raise InputError(
-            f"params.yaml: {' '.join(changes)!r}: {line_of(error)}; allowed: KEY=VALUE of a key there"
-        ) from None
+        reason = line_of(error.__cause__ or error)  # DVC says no more than that the option is wrong
+        allowed = "KEY=VALUE of a key there, +KEY=VALUE of another"
+        raise InputError(f"params.yaml: {' '.join(changes)!r}: {reason}; allowed: {allowed}") from None
     changed.replace("params.yaml")
 
 

@@ -151,7 +151,7 @@ def params_read_once() -> Iterator[None]:
         del LOADERS[".yaml"]
 
 
-def line_of(error: Exception) -> str:
+def line_of(error: BaseException) -> str:
     """Message of an error, on one line."""
     return " ".join(str(error).split())
 
