@@ -45,7 +45,7 @@ open: setup  ## show the results in the browser: reports/index.html
 pdf: setup  ## print the results to reports/regen.pdf; needs Chromium or Chrome
 	regen pdf
 
-test: setup  ## run the tests, on all cores
+test: setup  ## run the tests, on up to five cores
 	pytest $(ON_CORES)
 
 same: setup  ## whether other processors and thread counts leave the same bytes, at the pipeline's smallest
@@ -67,7 +67,7 @@ bench: setup  ## time what benchmarks/README.md lists, against a plain loop in t
 diff: setup  ## what changed since BASE (default: main): verdicts, params, metrics, figures; FAIL_ON=worse, HTML=FILE
 	@python stages/write_diff.py $${FAIL_ON:+--fail-on "$$FAIL_ON"} $${HTML:+--html "$$HTML"} -- "$$BASE"
 
-noise: setup  ## train the quick profile with 5 other seeds each: by how much a seed changes each metric
+noise: setup  ## run the quick profile five times, with other seeds: by how much a seed changes each metric
 	python -m benchmarks.noise
 
 record: setup  ## keep the results of the last run under results/$(NAME); of PARTS="l100 depth" alone, where given
