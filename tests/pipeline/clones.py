@@ -29,10 +29,26 @@ yaml = YAML()  # round trip: comments stay
 yaml.width = 1000
 
 
+LIBRARIES = [
+    *("configobj", "dulwich.client", "dulwich.repo", "flatten_dict", "flufl.lock", "networkx", "psutil"),
+    *("pydantic", "ruamel.yaml", "scmrepo.git", "tqdm", "typer", "yaml"),
+    *(
+        "dvc.cachemgr",
+        "dvc.cli.parser",
+        "dvc.data_cloud",
+        "dvc.lock",
+        "dvc.repo.reproduce",
+        "dvc.repo.status",
+    ),
+    *("dvc.rwlock", "dvc.scm", "dvc_render"),
+]
+"""What commands of DVC, and those that need it, import, but for this project's modules."""
+
+
 @cache
 def with_dvc() -> Starter:
-    """Return what starts commands of DVC, and those that need it, without loading it each time."""
-    return Starter(["dvc.cli.parser"])
+    """Return what starts such commands without loading their libraries each time."""
+    return Starter(LIBRARIES)
 
 
 def ended(done: subprocess.CompletedProcess[str], code: int | None) -> subprocess.CompletedProcess[str]:
@@ -90,7 +106,7 @@ class Clone:
             "import json\nfrom dvc.repo import Repo\n"
             "print(json.dumps({stage.addressing: {\n"
             "    'cmd': stage.cmd,\n"
-            "    'deps': [dep.def_path for dep in stage.deps],\n"
+            "    'deps': [dep.def_path for dep in stage.deps if not hasattr(dep, 'params')],\n"
             "    'outs': [out.def_path for out in stage.outs],\n"
             "    'params': [key for dep in stage.deps for key in getattr(dep, 'params', [])],\n"
             "} for stage in Repo().index.stages}))"

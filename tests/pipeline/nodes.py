@@ -39,23 +39,25 @@ stages:
             cache: false
 """
 TRAIN = """
-import os, time
+import os, shutil, time
 from pathlib import Path
-from regen.training.checkpoint import Checkpoint
 
 hold = Path(os.environ.get("HOLD", "none"))
-checkpoint = Checkpoint.of("toy", "key")
-state = checkpoint.load() or {"step": 0, "value": 1}
-print("begins after step", state["step"], flush=True)
-while state["step"] < int(Path("first.txt").read_text()):
-    state = {"step": state["step"] + 1, "value": (31 * state["value"] + 7) % 1000003}
-    checkpoint.save(state)
+state = Path(os.environ["REGEN_CACHE"], "checkpoints/toy-key")
+state.mkdir(parents=True, exist_ok=True)
+file = state / "state.pt"
+step, value = map(int, file.read_text().split()) if file.exists() else (0, 1)
+print("begins after step", step, flush=True)
+while step < int(Path("first.txt").read_text()):
+    step, value = step + 1, (31 * value + 7) % 1000003
+    (state / "state.part").write_text(f"{step} {value}")
+    (state / "state.part").replace(file)
     while hold.exists():
         time.sleep(0.05)
 Path("model/log").mkdir(parents=True)
-Path("model/weights.txt").write_text(str(state["value"]))
-Path("model/log/steps.txt").write_text(str(state["step"]))
-checkpoint.remove()
+Path("model/weights.txt").write_text(str(value))
+Path("model/log/steps.txt").write_text(str(step))
+shutil.rmtree(state)
 """
 
 

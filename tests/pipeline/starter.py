@@ -5,6 +5,7 @@ They have nothing of this project loaded beforehand, whose code each clone has o
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -47,6 +48,8 @@ def main() -> None:
     """Load what the command line names; fork what each line of the input asks for."""
     for module in sys.argv[1:]:
         importlib.import_module(module)
+    gc.freeze()  # else each process that is forked copies what it collects, which is nothing
+    gc.set_threshold(50_000)
     for line in sys.stdin:
         process = os.fork()
         if not process:

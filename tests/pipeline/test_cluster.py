@@ -46,8 +46,8 @@ def test_results_are_those_of_one_machine_and_nothing_is_sent_twice(nodes, tmp_p
     assert toy.git("status", "--porcelain").count("part") == 0
 
 
-ON_NODES = "fetch_corpus@dates", "train_translator@tiny_seq", "translate@tiny_seq"
-BY_DVC = "train_vae@grey"
+ON_NODES = ("train_translator@tiny_seq",)
+BY_DVC = "play_dirac"
 
 
 def test_nodes_with_more_threads_and_plain_dvc_give_the_same_bytes(nodes, reproduced, stages, tmp_path):
@@ -97,7 +97,7 @@ def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_p
 
 def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints(nodes, tmp_path):
     toy = make_training(tmp_path, steps=20)
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
         kept = toy.kept.stat().st_mtime_ns if toy.kept.exists() else 0
         with nodes.holding():  # after one step more
             driver = toy.begin("run", "--address", nodes.address)
@@ -109,12 +109,12 @@ def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints
             wait_for(lambda: not nodes.running("stages/train.py"))
     (toy.root / "source.txt").write_text("20\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
-    assert "begins after step 3\n" in toy.log("train")
+    assert "begins after step 2\n" in toy.log("train")
 
 
 def test_a_stage_that_fails_says_why_and_an_output_that_was_not_made_is_named(nodes, toy):
     with (
-        toy.edited("stages/train.py", "checkpoint.remove()", "raise SystemExit('it went wrong')"),
+        toy.edited("stages/train.py", "shutil.rmtree(state)", "raise SystemExit('it went wrong')"),
         toy.edited(
             "dvc.yaml",
             "outs: [first.txt]",
@@ -127,14 +127,6 @@ def test_a_stage_that_fails_says_why_and_an_output_that_was_not_made_is_named(no
     assert "FAILED half: exit code 1: two: not made" in told
     assert toy.log("train").startswith("begins after step 0")
     assert not [name for name in ("model", "one") if (toy.root / name).exists()]
-
-
-def test_what_no_node_can_hold_is_named_at_once(nodes, toy):
-    with toy.edited("dvc.yaml", "outs: [model]", "outs: [model]\n    meta: {cpus: 3}"):
-        told = toy.on(nodes, code=2)
-    needed = "needs 3 CPUs, 2.0 GiB of memory, 0 GPUs; no node has that, but "
-    assert f"FAILED train: exit code 2: train: {needed}" in told
-    assert "2 CPUs, 8.0 GiB of memory, 2 GPUs" in told
 
 
 @pytest.mark.parametrize(
@@ -158,7 +150,7 @@ def test_a_wrong_address_costs_a_line(toy, args, code, line):
 
 @pytest.mark.parametrize("token", ["another" * 10, ""])
 def test_without_the_token_nobody_comes_in(nodes, toy, tmp_path, token):
-    toy.env.update({"RAY_AUTH_TOKEN": token, "HOME": str(tmp_path)})
+    toy.env.update({"RAY_AUTH_TOKEN": token, "HOME": str(tmp_path), "RAY_gcs_server_port_wait_time_s": "2"})
     told = toy.on(nodes, code=1)
     line = f"--address {nodes.address}: no Ray cluster that can be used: its token is not that of "
     assert told.startswith(line)
@@ -286,4 +278,5 @@ def test_a_seed_leaves_its_checkpoint_to_its_stage(place):
 def test_a_task_asks_for_memory(place):
     (run,) = finished(place, a_task("true", memory=9 * GIB))
     assert run.exit_code == 2
-    assert "needs 1 CPUs, 9.0 GiB of memory" in run.last_line()
+    assert "needs 1 CPUs, 9.0 GiB of memory, 0 GPUs; no node has that, but " in run.last_line()
+    assert "2 CPUs, 8.0 GiB of memory, 2 GPUs" in run.last_line()

@@ -62,6 +62,9 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(toy, what, reason):
     assert reason in line
     log = re.search(r"\(log: (.*)\)", line)[1]
     assert toy.text(log).startswith("first line" if reason else "done")
+    assert (toy.root / "left.txt").exists() == (what == "half")
+    assert not (toy.root / "last-left.txt").exists()
+    assert "left:" not in toy.text("dvc.lock").replace("last@left:", "")
     assert toy.text("last-right.txt") == "source first.txtright.txt"
     toy.cure()
     assert "stages: 2 ran, 3 up to date" in toy.regen("run").stdout
@@ -110,7 +113,9 @@ def test_a_signal_while_params_are_changed_puts_them_back(tmp_path):
 
 
 def test_changed_params_are_saved_as_an_experiment(toy):
+    comments = toy.text("params.yaml").count("#")
     told = toy.regen("run", "-S", "seed=7").stdout
+    assert toy.text("params.yaml").count("#") == comments > 10
     name = re.search(r"^experiment: (\S+)$", told, re.MULTILINE)[1]
     assert name in toy.dvc("exp", "list").stdout
     assert re.search(r"^seed: 7\b", toy.text("params.yaml"), re.MULTILINE)

