@@ -1,5 +1,7 @@
 import os
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from unittest import mock
 
 # Before torch is loaded, here and in the processes of tests: threads that spin while they wait for each other
@@ -22,7 +24,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.get_closest_marker("cuda"):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        items[:] = dealt(items, config.workerinput["workercount"])
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Return `items` so that each worker, who gets an equal part, begins with its share of slow modules."""
+    slow: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow"):
+            slow.setdefault(item.path, []).append(item)
+    fast = iter([item for item in items if not item.get_closest_marker("slow")])
+    order: list[pytest.Item] = []
+    for worker in range(workers):
+        own = [item for module in [*slow.values()][worker::workers] for item in module]
+        size = (len(items) - len(order)) // (workers - worker)
+        order += [*own, *islice(fast, max(0, size - len(own)))]
+    return [*order, *fast]
 
 
 @pytest.fixture(autouse=True, scope="session")

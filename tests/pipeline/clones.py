@@ -31,16 +31,9 @@ yaml.width = 1000
 
 LIBRARIES = [
     *("configobj", "dulwich.client", "dulwich.repo", "flatten_dict", "flufl.lock", "networkx", "psutil"),
-    *("pydantic", "ruamel.yaml", "scmrepo.git", "tqdm", "typer", "yaml"),
-    *(
-        "dvc.cachemgr",
-        "dvc.cli.parser",
-        "dvc.data_cloud",
-        "dvc.lock",
-        "dvc.repo.reproduce",
-        "dvc.repo.status",
-    ),
-    *("dvc.rwlock", "dvc.scm", "dvc_render"),
+    *("pydantic", "ruamel.yaml", "scmrepo.git", "tqdm", "typer", "yaml", "dvc.cachemgr", "dvc.cli.parser"),
+    *("dvc.data_cloud", "dvc.lock", "dvc.repo.reproduce", "dvc.repo.status", "dvc.rwlock", "dvc.scm"),
+    "dvc_render",
 ]
 """What commands of DVC, and those that need it, import, but for this project's modules."""
 
