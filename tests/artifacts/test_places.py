@@ -1,10 +1,14 @@
 """What cannot be read is named, and no two artifacts lie in one place."""
 
+from itertools import product
+from pathlib import Path
+from types import FunctionType
+
 import pytest
 
 from artifacts.small import TENSORS
-from regen import artifacts
 from regen.artifacts import (
+    paths,
     read_csv,
     read_metrics,
     read_snapshots,
@@ -56,30 +60,25 @@ def test_a_tensor_file_that_was_cut(tmp_path):
 
 
 def test_no_two_artifacts_lie_in_one_place():
-    places = [
-        artifacts.dataset_file("x"),
-        artifacts.points_file(),
-        *(artifacts.weights_file(run, seed) for run in ("x", "y") for seed in (1, 11, 2)),
-        artifacts.snapshots_file("x"),
-        artifacts.likelihoods_file("x"),
-        artifacts.trajectories_file(),
-        artifacts.verdicts_file(),
-        artifacts.planar_maps_file(),
-        artifacts.planar_maps_table_file(),
-        *(place(k) for place in (artifacts.planar_flows_file, artifacts.planar_scores_file) for k in (2, 22)),
-        artifacts.history_file("x"),
-        artifacts.translator_history_file("x"),
-        artifacts.lengths_file("x"),
-        artifacts.translations_file("x"),
-        artifacts.translations_table_file("x"),
-        artifacts.seeds_file("x"),
-        artifacts.scores_file("x", "training"),
-        artifacts.scores_file("x", "likelihood"),
-        artifacts.figures_dir("x"),
-        artifacts.table_file("x"),
-        artifacts.REPORT_PAGE,
-        artifacts.REPORT_METRICS,
+    """Whatever their names, runs and numbers are."""
+    constants = [
+        place for place in vars(paths).values() if isinstance(place, Path) and place != paths.REPORTS
     ]
+    functions = [
+        function
+        for name, function in vars(paths).items()
+        if isinstance(function, FunctionType) and function.__annotations__["return"] == "Path"
+        if name not in ("cache_dir", "checkpoints_dir")
+    ]
+    places = constants + [place for function in functions for place in {*made_by(function)}]
+    assert len(places) > 50
     assert len(set(places)) == len(places)
     assert not any(place.is_absolute() for place in places)
     assert {place.parts[0] for place in places} == {"data", "models", "reports"}
+
+
+def made_by(function):
+    """Yield the paths that a function makes of two names, and of numbers that begin alike."""
+    kinds = [kind for name, kind in function.__annotations__.items() if name != "return"]
+    for given in product(*({"str": ("x", "y"), "int": (1, 11, 2)}[kind] for kind in kinds)):
+        yield function(*given)

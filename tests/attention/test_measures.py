@@ -5,8 +5,8 @@ import torch
 
 from attention.small import SOURCE_WORDS, TARGET_WORDS, rows_of, translator_of
 from regen.artifacts import END, PAD, Corpus, Pairs
-from regen.attention import measures
-from regen.attention.decoding import sentence, translate
+from regen.attention import evaluation, measures
+from regen.attention.decoding import Translations, sentence, translate
 from regen.attention.evaluation import attention_map, evaluate_on
 from regen.attention.measures import (
     aligned_shares,
@@ -149,6 +149,32 @@ def test_a_translator_is_evaluated_on_the_test_sentences():
     assert not [name for name in found.metrics if name.startswith("beam")]
 
 
+def said(pairs, every):
+    """Return the true translations, but for the first word of every so many, with even attention."""
+    words = pairs.target.clone()
+    words[1::every, 0] = pairs.target[1::every, 0] % 2 + END + 2  # another word
+    there = (words != PAD)[:, :, None] & (pairs.source != PAD)[:, None, :]
+    return Translations(words, torch.zeros(len(words)), there / there.sum(2, keepdim=True).clamp(min=1))
+
+
+def test_scores_are_of_what_it_says_against_the_true_translations(monkeypatch):
+    made_up, translator = corpus(), translator_of()
+    pairs = made_up.splits["test"]
+    narrow, wide = said(pairs, 2), said(pairs, 5)
+    monkeypatch.setattr(evaluation, "translate", lambda *_: narrow)
+    monkeypatch.setattr(evaluation, "widened", lambda *_: wide)
+    found = evaluate_on(made_up, translator, SETTINGS.model_copy(update={"beam": 4}), HISTORY)
+    texts, wider = ([sentence(row, made_up.target_words) for row in each.words] for each in (narrow, wide))
+    expected, beam = text_scores(texts, pairs.targets), text_scores(wider, pairs.targets)
+    assert 0 < expected["bleu"] < beam["bleu"] < 100
+    assert {name: found.metrics[name] for name in expected} == expected
+    assert (found.metrics["beam_bleu"], found.metrics["beam_chrf"]) == (beam["bleu"], beam["chrf"])
+    quarters = by_length(pairs.sources, texts, pairs.targets)["bleu"]
+    assert quarters.nunique() == 3  # two have no four right words in a row
+    assert [found.metrics[f"bleu_quarter_{quarter}"] for quarter in range(1, 5)] == quarters.tolist()
+    assert [each.swapped[0] for each in found.maps] == [True, False, True]
+
+
 def test_a_beam_s_scores_come_beside_the_greedy_ones():
     made_up, translator = corpus(), translator_of()
     greedy = evaluate_on(made_up, translator, SETTINGS, HISTORY).metrics
@@ -194,3 +220,6 @@ def test_a_map_of_a_sentence_of_one_s_own():
     found = attention_map(made_up, source, torch.tensor([7, END, PAD]), torch.rand(3, 4))
     assert (found.source, found.translation) == (["s4", "<unk>", "</s>"], ["t7", "</s>"])
     assert found.swapped == [False, False]
+    words, weights = torch.tensor([7, 8, END]), torch.rand(3, 4)
+    found = attention_map(made_up, source, words, weights, "t7 t8", [True, False, True])
+    assert found.swapped == [True, False, True]

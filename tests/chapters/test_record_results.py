@@ -126,6 +126,7 @@ def test_a_figure_of_all_runs_of_a_family_is_kept_with_them(record):
     assert code == 0
     assert "figures/attention/samples.png" in files
     claims = json.loads(Path("results/night/claims.json").read_text())
+    assert claims
     assert {run for claim in claims.values() for run in claim["runs"]} <= {"seq_plain", "seq_attention"}
 
 

@@ -62,12 +62,16 @@ def test_layers_over_the_seeds(gradients):
 
 
 def made_up(norm, depth):
-    """Gradients of two seeds that each block multiplies on the way back, by e^0.1 and by e^0.3."""
+    """Gradients of two seeds that each block multiplies on the way back, by e^0.1 and by e^0.3.
+
+    With a single block it divides them.
+    """
+    rates = (0.1, 0.3) if depth > 1 else (-0.1, -0.3)
     rows = [
         {"norm": norm, "depth": depth, "seed": seed, "layer": layer, "apart": 0.5**layer}
         | {"gradient": math.exp(each * (depth - layer)), "gain": math.exp(each) if layer else math.nan}
         | {"norm_gain": 0.5 if layer else math.nan, "norm_lambda": (0.25, 1.0)[seed] if layer else math.nan}
-        for seed, each in enumerate((0.1, 0.3))
+        for seed, each in enumerate(rates)
         for layer in range(depth + 1)
     ]
     return pd.DataFrame(rows)
@@ -95,6 +99,7 @@ def test_a_row_a_stack_by_hand():
     assert row["slope_standard_error"] == pytest.approx(0.1)  # half the distance of two
     assert row["input_gradient"] == pytest.approx(math.exp(0.6))
     assert row["least_gradient"] == 1
+    assert table.iloc[0]["least_gradient"] == pytest.approx(math.exp(-0.2))
     assert row["gain"] == pytest.approx(math.exp(0.2))
     assert row["norm_gain"] == pytest.approx(0.5)
     assert row["norm_lambda"] == pytest.approx(0.5)

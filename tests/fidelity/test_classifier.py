@@ -119,13 +119,18 @@ def test_without_validation_images_there_is_no_score(tmp_path):
 
 
 def test_the_step_size_goes_up_and_down_to_nothing():
-    learner = learner_of(labelled(random_images(64)))
+    settings = TRAINING.model_copy(update={"epochs": 20})
+    learner = learner_of(labelled(random_images(64)), settings=settings)
     rates = []
-    for batch in learner.rows.split(TRAINING.batch_size) * TRAINING.epochs:
+    for batch in learner.rows.split(settings.batch_size) * settings.epochs:
         learner.step(batch)
         rates.append(learner.schedule.get_last_lr()[0])
-    assert max(rates) <= TRAINING.learning_rate
-    assert rates[-1] < TRAINING.learning_rate / 100
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[0] < settings.learning_rate / 2
+    assert rates[top] == pytest.approx(settings.learning_rate, rel=0.05)
+    assert rates[-1] < settings.learning_rate / 100
 
 
 def test_smoothed_labels_are_spread_over_all_classes():

@@ -226,8 +226,13 @@ def test_a_signal_ends_a_slice_in_good_order(whole, profile, tmp_path, monkeypat
 def test_time_that_is_over_begins_nothing(whole, profile, tmp_path, monkeypatch):
     monkeypatch.setattr(process, "run", lambda *_: pytest.fail("begun too late"))
     record = carried(whole, tmp_path / "other", without=(TRAINED, SCORED))
-    late = profile.day.reserve + 1
-    assert Slice(record, profile, 1, clock=lambda: 60 - late + 5, began=0.0).run() == 0
+    over = 60 - profile.day.reserve
+
+    def at(seconds):
+        return Slice(record, profile, 1, clock=lambda: seconds, began=0.0)
+
+    assert [at(over - 0.1)._is_over(), at(over)._is_over()] == [False, True]
+    assert at(over).run() == 0
 
 
 def test_a_process_is_ended_with_its_children_when_time_is_over(tmp_path):

@@ -1,6 +1,7 @@
 """Files that a stage's script imports, and settings that it reads, told from its syntax tree."""
 
 import ast
+import re
 from functools import cache
 
 INTERFACE = {
@@ -14,8 +15,12 @@ INTERFACE = {
 }
 FAMILY = {"vae_run": "vae", "realnvp_run": "realnvp", "gan_run": "gan", "translator_run": "attention"}
 """Methods of the settings that return one run."""
-METHODS = FAMILY | {"seeds_of": "seed"}
-"""And the one that returns a run's seeds: those of the run, which the stage reads, or else the one `seed`."""
+METHODS = {
+    **{name: {family} for name, family in FAMILY.items()},
+    "seeds_of": {"seed"},  # those of the run, which the stage reads, or else the one `seed`
+    **{name: {"data/sets", "data/sha256"} for name in ("data_label", "copy_mark", "copies", "copied_runs")},
+}
+"""What methods of the settings read."""
 
 
 @cache
@@ -98,9 +103,10 @@ def reads(nodes):
     found = set()
     for node in nodes:
         text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
-        if text.startswith("params.") and text.replace(".", "").replace("_", "").isalnum():
-            name = text.removeprefix("params.")
-            found.add(METHODS.get(name, name.replace(".", "/")))
+        if path := re.fullmatch(
+            r"(?:params|read_params\(\))\.([\w.]+?)(\.(items|keys|values|model_dump))?", text
+        ):
+            found |= METHODS.get(path[1], {path[1].replace(".", "/")})
         else:
             found |= reads(ast.iter_child_nodes(node))
     return found

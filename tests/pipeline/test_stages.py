@@ -31,10 +31,14 @@ WITHOUT_EFFECT_ON = {
     # All of `score` is handed on, of which these parts matter to others; a run's own entry in `score.runs` is
     # listed, and its settings come with its weights.
     "measure_reference": {"score/kid_subsets", "score/kid_subset_size", "score/samples", "score/splits"}
-    | {"score/runs"},
-    "train_gan": {"score/kid_subsets", "score/kid_subset_size", "score/runs"},
-    "measure_corruptions": {"score/kid_subsets", "score/kid_subset_size", "score/runs", "score/samples"},
-    "score_samples": {"score/runs", "vae", "realnvp", "gan"},
+    | {"score/runs", "score/beside"},
+    "train_gan": {"score/kid_subsets", "score/kid_subset_size", "score/runs", "score/beside"},
+    "measure_corruptions": {"score/kid_subsets", "score/kid_subset_size", "score/samples"}
+    | {"score/runs", "score/beside"},
+    "score_samples": {"score/runs", "score/beside", "vae", "realnvp", "gan"},
+    "score_beside": {"score/runs", "score/extractor", "vae", "realnvp", "gan"},
+    # A corpus has one checksum, the published one.
+    "fetch_corpus": {"data/sha256"},
     # It has its own; what starts other trainings reads these.
     "measure_depth": {"device", "precision"},
 }
@@ -44,7 +48,25 @@ BY_HAND = {
 """What stages/translate.py imports for a sentence given to it, of which it writes nothing that DVC keeps."""
 DOWNLOADS = {f"src/regen/data/{name}.py" for name in ("download", "fetch", "mirrors")}
 """How files come here; what an extractor takes of them is held to its checksum, whichever way it came."""
-EXTRACTS = ("measure_reference", "measure_corruptions", "train_gan", "score_samples")
+EXTRACTS = ("measure_reference", "measure_corruptions", "train_gan", "score_samples", "score_beside")
+
+
+@pytest.fixture(scope="module")
+def clone(clone):
+    """Return a clone whose settings have stages of all kinds, which never run."""
+    with clone.changed(
+        "score.beside", {"tiny_gan": {"data": "digits", "extractors": ["inception-v3-compat"]}}
+    ):
+        yield clone
+
+
+@pytest.fixture(scope="module")
+def stages(clone):
+    return clone.stages()
+
+
+def test_all_kinds_of_stages_are_looked_at(stages):
+    assert {name.partition("@")[0] for name in stages} == {*read_yaml(REPO / "dvc.yaml")["stages"]}
 
 
 def test_what_needs_the_device_asks_for_a_gpu():
@@ -165,7 +187,7 @@ def test_outputs_are_where_the_code_writes_them(clone, stages):
 
 
 def test_nothing_is_written_but_outputs(reproduced, stages):
-    outs = [out for stage in stages.values() for out in stage.outs]
+    outs = [out for name, stage in stages.items() if name != "score_beside@tiny_gan" for out in stage.outs]
     written = reproduced.content("data", "models", "reports")
     kept_by_git = (".gitkeep", ".gitignore")
     assert [name for name in written if not covers(outs, name) and not name.endswith(kept_by_git)] == []
@@ -194,8 +216,8 @@ def test_no_stage_depends_on_a_module_that_it_does_not_use(clone, stages):
 
 
 def leaves(section, path=()):
-    """Return the paths of all numbers and words in nested sections, such as `dirac/seeds`."""
-    if not isinstance(section, dict):
+    """Return the paths of all values in nested sections, such as `dirac/seeds`, empty sections included."""
+    if not isinstance(section, dict) or not section:
         return {"/".join(path)}
     return set().union(*(leaves(value, (*path, key)) for key, value in section.items()))
 
@@ -203,14 +225,15 @@ def leaves(section, path=()):
 def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
     params = read_params(clone.root / "params.yaml")
     known = leaves(params.model_dump())
-    missing = {}
+    missing, unknown = {}, set()
     for name, stage in stages.items():
         used = [read_by(clone.root / module) for module in beyond_interface(stage, clone.root)]
         named = reads(stage_nodes(stage.cmd, clone.root)).union(*used)
+        unknown |= {each for each in named if not any(covers([each], leaf) for leaf in known)}
         needless = WITHOUT_EFFECT | WITHOUT_EFFECT_ON.get(name.partition("@")[0], set())
         read = {leaf for leaf in known if covers(named, leaf) and not covers(needless, leaf)}
         listed = {param.replace(".", "/") for param in stage.params}
-        run = stage.cmd.split()[-1]
+        *_, run = [word for word in stage.cmd.split() if word != "--beside"]
         trained = not {f"models/{run}", f"models/translations/{run}.safetensors"}.isdisjoint(stage.deps)
         for family in {*FAMILY.values()}:
             if f"{family}/{run}" in listed:
@@ -221,6 +244,7 @@ def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
             listed |= known
         missing[name] = sorted(leaf for leaf in read if not covers(listed, leaf))
     assert {name: some for name, some in missing.items() if some} == {}
+    assert unknown == set()
 
 
 def test_compiled_code_is_no_dependency(clone):
