@@ -34,12 +34,9 @@ def _check_data(data: Data) -> None:
 
 def _check_weights(score: Score) -> None:
     """Refuse an Inception's weights that are neither a file nor a URL of one, if a run is scored by it."""
-    for name, weights in score.weights.items():
-        if (
-            name in score.inceptions
-            and weights is not None
-            and not (is_url_of_file(weights) or _is_file(weights))
-        ):
+    for name in sorted(score.inceptions):
+        weights = score.weights.get(name)
+        if weights is not None and not (is_url_of_file(weights) or _is_file(weights)):
             raise InputError(
                 f"params.yaml: score.weights.{name}: {weights!r}: no such file; should be one, a URL of one "
                 "with http:// or https://, or null"

@@ -29,17 +29,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Return `items` so that each worker, who gets an equal part, begins with its share of slow modules."""
-    slow: dict[Path, list[pytest.Item]] = {}
+    modules: dict[Path, list[pytest.Item]] = {}
+    fast: list[pytest.Item] = []
     for item in items:
-        if item.get_closest_marker("slow"):
-            slow.setdefault(item.path, []).append(item)
-    fast = iter([item for item in items if not item.get_closest_marker("slow")])
+        (modules.setdefault(item.path, []) if item.get_closest_marker("slow") else fast).append(item)
+    slow, rest = list(modules.values()), iter(fast)
     order: list[pytest.Item] = []
     for worker in range(workers):
-        own = [item for module in [*slow.values()][worker::workers] for item in module]
+        own = [item for module in slow[worker::workers] for item in module]
         size = (len(items) - len(order)) // (workers - worker)
-        order += [*own, *islice(fast, max(0, size - len(own)))]
-    return [*order, *fast]
+        order += [*own, *islice(rest, max(0, size - len(own)))]
+    return [*order, *rest]
 
 
 @pytest.fixture(autouse=True, scope="session")

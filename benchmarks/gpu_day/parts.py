@@ -6,7 +6,6 @@ A tar archive is cut into parts; each is known by its size and SHA-256, so that 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tarfile
 import tempfile
@@ -16,6 +15,7 @@ from typing import TypedDict
 
 from regen.artifacts import atomic_path
 from regen.errors import InputError
+from regen.pipeline.node import extract
 
 SIZE = 15_000_000
 """Bytes of a part, at most."""
@@ -77,10 +77,7 @@ def unpack(folder: Path, parts: Sequence[Part], root: Path) -> list[Path]:
     check(folder, parts)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as place:
-        whole = io.BytesIO(b"".join((folder / part["name"]).read_bytes() for part in parts))
-        with tarfile.open(fileobj=whole) as tar:
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
-            tar.extractall(place)
+        extract(b"".join((folder / part["name"]).read_bytes() for part in parts), Path(place))
         files = sorted(path.relative_to(place) for path in Path(place).rglob("*") if path.is_file())
         for file in files:
             (root / file).parent.mkdir(parents=True, exist_ok=True)

@@ -59,6 +59,11 @@ class Stage:
     outs: list[str]
     params: list[str]
 
+    @property
+    def settings(self) -> set[str]:
+        """Settings that it lists, or sections of them, as paths: `dirac/seeds`."""
+        return {param.replace(".", "/") for param in self.params}
+
 
 @dataclass(frozen=True)
 class Clone:

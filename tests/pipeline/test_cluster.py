@@ -97,7 +97,7 @@ def test_a_node_that_dies_costs_what_came_after_the_last_checkpoint(nodes, tmp_p
 
 def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints(nodes, tmp_path):
     toy = make_training(tmp_path, steps=20)
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
         kept = toy.kept.stat().st_mtime_ns if toy.kept.exists() else 0
         with nodes.holding():  # after one step more
             driver = toy.begin("run", "--address", nodes.address)
@@ -109,7 +109,7 @@ def test_a_signal_ends_the_tasks_and_the_next_run_goes_on_from_their_checkpoints
             wait_for(lambda: not nodes.running("stages/train.py"))
     (toy.root / "source.txt").write_text("20\n")  # the stage runs again, though its checkpoint is good
     toy.on(nodes)
-    assert "begins after step 2\n" in toy.log("train")
+    assert "begins after step 3\n" in toy.log("train")
 
 
 def test_a_stage_that_fails_says_why_and_an_output_that_was_not_made_is_named(nodes, toy):

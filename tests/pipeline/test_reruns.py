@@ -70,7 +70,7 @@ def reached(stages, changed):
     found, fresh = set(changed), set(changed) - CHECK
     while fresh:
         outs = [out for name in fresh for out in stages[name].outs]
-        fresh = {name for name, stage in stages.items() if depends(stage, outs)} - found
+        fresh = {name for name, stage in stages.items() for out in outs if covers(stage.deps, out)} - found
         found |= fresh
     return found
 
@@ -81,13 +81,8 @@ def direct(stages, *, file="", key=""):
     return {
         name
         for name, stage in stages.items()
-        if covers(stage.deps, file or "params.yaml")
-        or (key and covers([param.replace(".", "/") for param in stage.params], setting))
+        if covers(stage.deps, file or "params.yaml") or (key and covers(stage.settings, setting))
     }
-
-
-def depends(stage, outs):
-    return any(dep == out or out.startswith(f"{dep}/") for dep in stage.deps for out in outs)
 
 
 BY_DVC = {

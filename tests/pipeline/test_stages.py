@@ -232,7 +232,7 @@ def test_every_stage_depends_on_the_settings_that_it_reads(clone, stages):
         unknown |= {each for each in named if not any(covers([each], leaf) for leaf in known)}
         needless = WITHOUT_EFFECT | WITHOUT_EFFECT_ON.get(name.partition("@")[0], set())
         read = {leaf for leaf in known if covers(named, leaf) and not covers(needless, leaf)}
-        listed = {param.replace(".", "/") for param in stage.params}
+        listed = stage.settings
         *_, run = [word for word in stage.cmd.split() if word != "--beside"]
         trained = not {f"models/{run}", f"models/translations/{run}.safetensors"}.isdisjoint(stage.deps)
         for family in {*FAMILY.values()}:

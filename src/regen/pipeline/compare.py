@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import tarfile
 from pathlib import Path
 
 from regen import artifacts
 from regen.errors import InputError
+from regen.pipeline.node import extract
 from regen.report.book import Book
 from regen.report.results import Results
 from regen.report.revision import Revision, git
@@ -49,7 +48,5 @@ def _checked_out(name: str, folder: Path) -> Path:
     if not archive:
         raise InputError(f"OTHER: {name!r}: that revision has no {' and '.join(COMPARED)}")
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
-        files.extractall(folder)
+    extract(archive, folder)
     return folder

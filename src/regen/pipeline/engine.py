@@ -222,14 +222,13 @@ class Engine:
             self._fail(stage, 1, line_of(error))
             return
         except RunError as error:  # its inputs have changed
-            self.place.forget(steps.own)
             self._fail(stage, 1, line_of(error))
-            return
+        else:
+            del self.begun[stage]
+            self.done.add(stage)
+            self.outcome.ran[stage.addressing] = seconds
+            self._tell(f"{stage.addressing}: {seconds:.1f} s")
         self.place.forget(steps.own)
-        del self.begun[stage]
-        self.done.add(stage)
-        self.outcome.ran[stage.addressing] = seconds
-        self._tell(f"{stage.addressing}: {seconds:.1f} s")
 
     def _fail(self, stage: Stage, code: int, reason: str, log: Path | None = None) -> None:
         self.begun.pop(stage, None)

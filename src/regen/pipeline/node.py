@@ -139,9 +139,7 @@ def files_of(path: Path) -> dict[str, Path]:
 
 def lay_out(job: Job, store: Store, root: Path) -> None:
     """Unpack the tree, bring the job's dependencies to their state of now, and remove its outputs."""
-    with tarfile.open(fileobj=io.BytesIO(store.read(job.tree))) as tree:
-        tree.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
-        tree.extractall(root)
+    extract(store.read(job.tree), root)
     for dep, files in job.deps.items():
         for path, file in files_of(root / dep).items():
             if path not in files:
@@ -150,6 +148,13 @@ def lay_out(job: Job, store: Store, root: Path) -> None:
             write(root / dep / path, store.read(digest))
     for out in job.outs:
         remove(root / out)
+
+
+def extract(archive: bytes, folder: Path) -> None:
+    """Extract a tar archive of files, and of nothing that would lie outside of `folder`."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # newer than Python 3.11.3
+        tar.extractall(folder)
 
 
 def remove(path: Path) -> None:
